@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lvs-ha/lvs-ha/internal/control"
+)
+
+func reloadCommand() *cobra.Command {
+	var stateDir string
+	c := &cobra.Command{
+		Use:   "reload",
+		Short: "Make the daemon read its configuration again",
+		Long:  "Make the daemon read its configuration again. A bad file changes nothing; the answer names every problem.",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeout(c.Context(), clientTimeout)
+			defer cancel()
+			if err := control.NewClient(control.SocketPath(stateDir)).Reload(ctx); err != nil {
+				return fmt.Errorf("reload: %w", err)
+			}
+			return nil
+		},
+	}
+	stateDirFlag(c, &stateDir)
+	return c
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lvs-ha/lvs-ha/internal/control"
+)
+
+func statusCommand() *cobra.Command {
+	var stateDir string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show roles, VIPs, virtual servers and the sync daemon",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeout(c.Context(), clientTimeout)
+			defer cancel()
+			status, err := control.NewClient(control.SocketPath(stateDir)).Status(ctx)
+			if err != nil {
+				return fmt.Errorf("status: %w", err)
+			}
+			if asJSON {
+				e := json.NewEncoder(c.OutOrStdout())
+				e.SetIndent("", "  ")
+				return e.Encode(status)
+			}
+			return status.WriteText(c.OutOrStdout(), time.Now())
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	stateDirFlag(c, &stateDir)
+	return c
+}
+
+func stateDirFlag(c *cobra.Command, dir *string) {
+	c.Flags().StringVarP(dir, "state-dir", "s", defaultStateDir, "director.state_dir of the daemon")
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lvs-ha/lvs-ha/integration/pair"
+	"github.com/lvs-ha/lvs-ha/integration/traffic/meter"
+	"github.com/lvs-ha/lvs-ha/internal/control"
+)
+
+const (
+	topology   = "conf/lab/pair-nat.clab.yml"
+	vip        = "10.0.1.100"
+	webURL     = "http://10.0.1.100/"
+	webServer1 = "10.0.2.21:80"
+	echoAddr   = "10.0.1.100:7"
+	// sample is how long traffic runs where a step only counts it.
+	sample = 3 * time.Second
+)
+
+// play performs the steps; each must happen within its time.
+func (d *demo) play(ctx context.Context) (err error) {
+	d.step("The topology: client, two directors, two real servers (" + topology + ")")
+	if d.pair, err = pair.Up(ctx, topology); err != nil {
+		return err
+	}
+	defer func() {
+		if down := d.pair.Down(); err == nil {
+			err = down
+		}
+	}()
+	var d1, d2 *pair.Director
+	for _, step := range []func() error{
+		func() error { d1, d2, err = d.startPair(ctx); return err },
+		func() error { return d.spread(ctx) },
+		func() error { return d.webServerDies(ctx, d1) },
+		func() error { return d.masterDies(ctx, d1, d2) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *demo) startPair(ctx context.Context) (d1, d2 *pair.Director, err error) {
+	d.step("Two directors start")
+	if d1, err = d.pair.StartDirector("d1", d.teller("d1")); err != nil {
+		return nil, nil, err
+	}
+	if d2, err = d.pair.StartDirector("d2", d.teller("d2")); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for _, director := range []*pair.Director{d1, d2} {
+		if err := director.WaitStatus(ctx, "all probes healthy", pair.AllHealthy); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := d.pair.WaitVIP(ctx, "d1", vip, true); err != nil {
+		return nil, nil, err
+	}
+	return d1, d2, d.show(ctx, "d1", "d2")
+}
+
+func (d *demo) spread(ctx context.Context) error {
+	d.step("Traffic is spread over both real servers")
+	r, err := d.measure(ctx, sample, "--http", webURL)
+	if err != nil {
+		return err
+	}
+	d.say("client", "%d HTTP requests, %d answered: %s", r.HTTP.Sent, r.HTTP.Answered, byServer(r.HTTP))
+	if r.HTTP.ByServer["rs1"] == 0 || r.HTTP.ByServer["rs2"] == 0 || r.HTTP.Lost > 0 {
+		return fmt.Errorf("traffic was not spread over both real servers without loss: %s, %d lost", byServer(r.HTTP), r.HTTP.Lost)
+	}
+	d.shown = append(d.shown, "traffic spread "+byServer(r.HTTP))
+	return nil
+}
+
+func (d *demo) webServerDies(ctx context.Context, d1 *pair.Director) error {
+	d.step("A web server dies and comes back")
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	during, err := d.pair.StartTraffic(ctx, "client", "--http", webURL)
+	if err != nil {
+		return err
+	}
+	killed := time.Now()
+	d.say("demo", "SIGKILL for the web server of rs1")
+	if err := d.pair.KillAll(ctx, "rs1"); err != nil {
+		return err
+	}
+	if err := d1.WaitStatus(ctx, "weight 0 of rs1", func(s control.Status) bool { return weightOf(s, webServer1) == 0 }); err != nil {
+		return err
+	}
+	fall := time.Since(killed)
+	r, err := during.Stop(ctx)
+	if err != nil {
+		return err
+	}
+	d.say("client", "until the weight fell, after %d ms: %d of %d requests lost", fall.Milliseconds(), r.HTTP.Lost, r.HTTP.Sent)
+	after, err := d.measure(ctx, sample, "--http", webURL)
+	if err != nil {
+		return err
+	}
+	d.say("client", "since then: %d of %d requests lost, %s", after.HTTP.Lost, after.HTTP.Sent, byServer(after.HTTP))
+	if err := d.show(ctx, "d1"); err != nil {
+		return err
+	}
+	if after.HTTP.Lost > 0 || after.HTTP.ByServer["rs1"] > 0 {
+		return fmt.Errorf("requests failed after the probes' fall time: %d", after.HTTP.Lost)
+	}
+	d.say("demo", "the web server of rs1 starts again")
+	if err := d.pair.StartServer("rs1"); err != nil {
+		return err
+	}
+	if err := d1.WaitStatus(ctx, "all probes healthy", pair.AllHealthy); err != nil {
+		return err
+	}
+	back, err := d.measure(ctx, sample, "--http", webURL)
+	if err != nil {
+		return err
+	}
+	d.say("client", "%d of %d requests lost, %s", back.HTTP.Lost, back.HTTP.Sent, byServer(back.HTTP))
+	if back.HTTP.ByServer["rs1"] == 0 {
+		return fmt.Errorf("the returned web server gets no requests")
+	}
+	d.shown = append(d.shown, fmt.Sprintf("a dead web server left the table in %d ms and no request failed after that", fall.Milliseconds()))
+	return nil
+}
+
+func (d *demo) masterDies(ctx context.Context, d1, d2 *pair.Director) error {
+	d.step("The master is killed, and comes back")
+	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	defer cancel()
+	t, err := d.pair.StartTraffic(ctx, "client", "--http", webURL, "--tcp", echoAddr, "--connections", "5", "--udp", echoAddr)
+	if err != nil {
+		return err
+	}
+	d.say("client", "5 long-lived TCP connections and streams of new HTTP and UDP requests run")
+	if err := d.waitReplicated(ctx, 5); err != nil {
+		return err
+	}
+	killed := time.Now()
+	d.say("demo", "SIGKILL for lvs-ha on d1, the master")
+	d1.Kill()
+	if err := d.pair.WaitVIP(ctx, "d2", vip, true); err != nil {
+		return err
+	}
+	d.say("demo", "d2 has the VIP, %d ms after the kill", time.Since(killed).Milliseconds())
+	if err := d.pair.WaitVIP(ctx, "d1", vip, false); err != nil {
+		return err
+	}
+	d.say("demo", "d1 lost the VIP with its lease, %d ms after the kill: nobody was left to remove it", time.Since(killed).Milliseconds())
+	if err := d2.WaitLog(ctx, "sync daemon: master"); err != nil {
+		return err
+	}
+	if err := d.show(ctx, "d2"); err != nil {
+		return err
+	}
+	failover, err := t.Stop(ctx)
+	if err != nil {
+		return err
+	}
+	d.tell(failover)
+	if err := unbroken(failover); err != nil {
+		return err
+	}
+	return d.masterReturns(ctx, failover)
+}
+
+func (d *demo) masterReturns(ctx context.Context, failover meter.Report) error {
+	t, err := d.pair.StartTraffic(ctx, "client", "--http", webURL, "--tcp", echoAddr, "--connections", "5", "--udp", echoAddr)
+	if err != nil {
+		return err
+	}
+	d.say("demo", "lvs-ha on d1 starts again")
+	d1, err := d.pair.StartDirector("d1", d.teller("d1"))
+	if err != nil {
+		return err
+	}
+	if err := d1.WaitStatus(ctx, "all probes healthy", pair.AllHealthy); err != nil {
+		return err
+	}
+	if err := d.pair.WaitVIP(ctx, "d1", vip, true); err != nil {
+		return err
+	}
+	if err := d.pair.WaitVIP(ctx, "d2", vip, false); err != nil {
+		return err
+	}
+	back, err := t.Stop(ctx)
+	if err != nil {
+		return err
+	}
+	d.tell(back)
+	if err := d.show(ctx, "d1", "d2"); err != nil {
+		return err
+	}
+	if err := unbroken(back); err != nil {
+		return err
+	}
+	d.shown = append(d.shown, fmt.Sprintf("SIGKILL of the master: longest time without an answer %s, no connection broken; return of the master: %s, no connection broken", gap(failover), gap(back)))
+	return nil
+}
+
+// waitReplicated waits until d2 knows n established connections.
+func (d *demo) waitReplicated(ctx context.Context, n int) error {
+	return pair.Wait(ctx, fmt.Sprintf("%d connections on d2", n), func() (bool, error) {
+		out, err := d.pair.Output(ctx, "d2", "ipvsadm", "-Lnc")
+		return strings.Count(out, echoAddr)-strings.Count(out, "UDP") >= n, err
+	})
+}
+
+// measure runs traffic for a time and returns the report.
+func (d *demo) measure(ctx context.Context, duration time.Duration, streams ...string) (meter.Report, error) {
+	t, err := d.pair.StartTraffic(ctx, "client", streams...)
+	if err != nil {
+		return meter.Report{}, err
+	}
+	select {
+	case <-time.After(duration):
+	case <-ctx.Done():
+	}
+	return t.Stop(ctx)
+}
+
+func (d *demo) tell(r meter.Report) {
+	d.say("client", "HTTP: %d of %d lost, longest silence %.0f ms", r.HTTP.Lost, r.HTTP.Sent, float64(r.HTTP.LongestSilence))
+	d.say("client", "UDP, one a millisecond: %d of %d lost, longest silence %.0f ms", r.UDP.Lost, r.UDP.Sent, float64(r.UDP.LongestSilence))
+	d.say("client", "TCP: %d connections, %d broken, longest silence %.0f ms", r.TCP.Opened, r.TCP.Broken, float64(r.TCP.LongestSilence))
+}
+
+func unbroken(r meter.Report) error {
+	if r.TCP.Broken+r.TCP.Stalled+r.TCP.Refused+r.TCP.SequenceErrors > 0 || r.TCP.Opened == 0 {
+		return fmt.Errorf("long-lived connections: %d opened, %d broken, %d stalled, %d refused, %d sequence errors", r.TCP.Opened, r.TCP.Broken, r.TCP.Stalled, r.TCP.Refused, r.TCP.SequenceErrors)
+	}
+	return nil
+}
+
+// gap is the longest time in which the UDP stream had no answer.
+func gap(r meter.Report) string { return fmt.Sprintf("%.0f ms", float64(r.UDP.LongestSilence)) }
+
+func byServer(s *meter.StreamReport) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(s.ByServer)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, s.ByServer[name]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// weightOf returns a real server's weight in the kernel, -1 where it has none.
+func weightOf(s control.Status, address string) int {
+	for _, vs := range s.VirtualServers {
+		for _, rs := range vs.RealServers {
+			if rs.Address == address && rs.WeightKernel != nil {
+				return *rs.WeightKernel
+			}
+		}
+	}
+	return -1
+}

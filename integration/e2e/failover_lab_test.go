@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// connections is how many long-lived TCP connections a failover must keep.
+const connections = 5
+
+// TestFailoverMasqueraded stops, kills and restarts masters while connections
+// are open.
+func TestFailoverMasqueraded(t *testing.T) { failover(t, topologyNAT, 4) }
+
+// TestFailoverDirect is the same with direct routing.
+func TestFailoverDirect(t *testing.T) { failover(t, topologyDR, 3) }
+
+func failover(t *testing.T, topology string, services int) {
+	requireLayer(t, "kernel", "test-kernel")
+	r := up(t, topology)
+	t.Run("traffic is spread", func(t *testing.T) { r.spread(t, web) })
+	t.Run("SIGKILL without restart", func(t *testing.T) { r.killWithoutRestart(t) })
+	t.Run("the killed master returns and preempts", func(t *testing.T) { r.killedReturns(t) })
+	t.Run("SIGKILL and restart at once", func(t *testing.T) { r.killAndRestart(t, services) })
+	t.Run("SIGTERM loses no request for longer than 20 ms", func(t *testing.T) {
+		bestOf3(t, "SIGTERM of the master", func(int) string { return r.stopMaster() })
+	})
+}
+
+// established starts long-lived connections and waits until a director knows
+// them from its peer.
+func (r *running) established(on string, streams ...string) (stop func() string) {
+	r.t.Helper()
+	tr := r.traffic(append([]string{"--tcp", echo, "--connections", fmt.Sprint(connections)}, streams...)...)
+	r.wait("replicated connections", func(out string) bool {
+		return strings.Count(out, "ESTABLISHED") >= connections
+	}, on, "ipvsadm", "-Lnc")
+	return func() string {
+		r.t.Helper()
+		report, err := tr.Stop(r.ctx)
+		r.check(err)
+		if report.UDP != nil {
+			r.t.Logf("longest silence: UDP %v ms, outage %v ms, own pause %v ms", report.UDP.LongestSilence, report.UDP.LongestOutage, report.UDP.LongestPause)
+		}
+		return alive(report.TCP, connections)
+	}
+}
+
+func (r *running) killWithoutRestart(t *testing.T) {
+	stop := r.established("d2")
+	r.d1.Kill()
+	r.waitVIP("d2", vip4, true)
+	r.waitVIP("d1", vip4, false)
+	r.waitLog(r.d2, "sync daemon: master")
+	if problem := stop(); problem != "" {
+		t.Error(problem)
+	}
+}
+
+func (r *running) killedReturns(t *testing.T) {
+	stop := r.established("d2")
+	r.d1 = r.start("d1")
+	r.waitHealthy(r.d1)
+	r.waitVIP("d1", vip4, true)
+	r.waitVIP("d2", vip4, false)
+	if problem := stop(); problem != "" {
+		t.Error(problem)
+	}
+}
+
+func (r *running) killAndRestart(t *testing.T, services int) {
+	before := r.output("d1", "ipvsadm", "-Sn")
+	r.d1.Kill()
+	r.d1 = r.start("d1")
+	r.waitLog(r.d1, "web: initialize -> backup (startup)")
+	if got := r.output("d1", "ip", "-o", "addr"); strings.Contains(got, vip4+"/") && !strings.Contains(r.d1.Log(), "-> master") {
+		t.Errorf("orphan VIP after the restart:\n%s", got)
+	}
+	r.waitHealthy(r.d1)
+	if got := r.output("d1", "ipvsadm", "-Sn"); got != before {
+		t.Errorf("table after the restart:\n%s\nbefore:\n%s", got, before)
+	}
+	if got := strings.Count(before, "-A "); got != services {
+		t.Errorf("%d services, want %d:\n%s", got, services, before)
+	}
+	r.waitVIP("d1", vip4, true)
+}
+
+func (r *running) stopMaster() (problem string) {
+	r.t.Helper()
+	tr := r.traffic("--udp", echo, "--tcp", echo, "--connections", fmt.Sprint(connections))
+	time.Sleep(time.Second) // a quiet second before, for comparison
+	r.check(r.d1.Stop(r.ctx))
+	r.waitVIP("d2", vip4, true)
+	time.Sleep(time.Second)
+	report, err := tr.Stop(r.ctx)
+	r.check(err)
+	r.d1 = r.start("d1")
+	r.waitHealthy(r.d1)
+	r.waitVIP("d1", vip4, true)
+	r.waitVIP("d2", vip4, false)
+	r.t.Logf("SIGTERM of the master: UDP %d of %d lost, longest outage %v ms, longest silence %v ms, meter's own pause %v ms",
+		report.UDP.Lost, report.UDP.Sent, report.UDP.LongestOutage, report.UDP.LongestSilence, report.UDP.LongestPause)
+	if problem := alive(report.TCP, connections); problem != "" {
+		return problem
+	}
+	if outage := time.Duration(float64(report.UDP.LongestOutage) * float64(time.Millisecond)); outage > 20*time.Millisecond {
+		return fmt.Sprintf("no request answered for %v", outage)
+	}
+	return ""
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+)
+
+const (
+	defaultStateDir = "/run/lvs-ha"
+	maxStateDir     = 90 // bytes; sun_path of a unix socket has 108, some of them for the socket's own name
+)
+
+// director reads the [director] table, which may be missing.
+func (r *reader) director(t *table) Director {
+	if t == nil {
+		t = r.doc.open("[director]", nil, &place{}, nil)
+	}
+	d := Director{
+		Name:   t.text("name").value,
+		OnStop: OnStop(t.choice("on_stop", string(OnStopRemove), string(OnStopKeep)).or(string(OnStopRemove))),
+	}
+	if _, given := t.values["name"]; !given {
+		hostName, err := os.Hostname()
+		if err != nil {
+			r.doc.errorf(t.place.value, "[director] has no name and the host name cannot be read: %v", err)
+		}
+		d.Name = hostName
+	}
+	stateDir := t.text("state_dir")
+	switch {
+	case stateDir.ok && !filepath.IsAbs(stateDir.value):
+		r.doc.errorf(stateDir.at, "state_dir is %q, expected an absolute path such as %q", stateDir.value, defaultStateDir)
+	case len(stateDir.value) > maxStateDir:
+		r.doc.errorf(stateDir.at, "state_dir has %d bytes, expected at most %d: the control socket is in it", len(stateDir.value), maxStateDir)
+	}
+	d.StateDir = filepath.Clean(stateDir.or(defaultStateDir))
+	return d
+}
+
+// sync reads the [sync] table, which may be missing, after the instances.
+func (r *reader) sync(t *table) Sync {
+	if t == nil {
+		return Sync{Mode: "off"}
+	}
+	s := Sync{Mode: t.choice("mode", "off", "multicast").or("off")}
+	id := t.integer("id", 0, 255)
+	instanceName := t.text("instance")
+	s.Interface = r.interfaceName(t).value
+	if s.Mode == "multicast" {
+		t.require("instance", "the [[vrrp]] whose role the sync daemon follows")
+	}
+	if !instanceName.ok {
+		s.ID = uint8(id.value)
+		return s
+	}
+	s.Instance = instanceName.value
+	instance, known := r.instances[s.Instance]
+	if !known {
+		names := slices.Sorted(maps.Keys(r.instances))
+		r.doc.errorf(instanceName.at, "instance is %q, expected the name of a [[vrrp]]%s", s.Instance,
+			didYouMean(s.Instance, names, strconv.Quote))
+	}
+	s.ID = uint8(id.or(int(instance.VRID)))
+	if s.Interface == "" {
+		s.Interface = instance.Interface
+	}
+	return s
+}

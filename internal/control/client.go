@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"strings"
+	"syscall"
+)
+
+// Client speaks to a daemon over its control socket.
+type Client struct {
+	path string
+	http http.Client
+}
+
+// NewClient returns a client of the daemon that listens at path. It connects
+// anew for each request.
+func NewClient(path string) *Client {
+	t := &http.Transport{DialContext: dialer(path), DisableKeepAlives: true}
+	return &Client{path: path, http: http.Client{Transport: t}}
+}
+
+// Status asks for the daemon's status.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	body, err := c.do(ctx, http.MethodGet, pathStatus)
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(body, &s); err != nil {
+		return s, fmt.Errorf("read status from %s: %w", c.path, err)
+	}
+	return s, nil
+}
+
+// Reload makes the daemon read its configuration again. The error is the
+// daemon's own answer when it refused.
+func (c *Client) Reload(ctx context.Context) error {
+	_, err := c.do(ctx, http.MethodPost, pathReload)
+	return err
+}
+
+func (c *Client) do(ctx context.Context, method, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://lvs-ha"+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", c.path, err)
+	}
+	resp, err := c.http.Do(req)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, fmt.Errorf("no daemon answers on control socket %s: is lvs-ha running, with this state_dir?", c.path)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("no permission to use control socket %s: run as root or as a member of its group", c.path)
+	case err != nil:
+		return nil, fmt.Errorf("ask daemon on control socket %s: %w", c.path, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read answer of control socket %s: %w", c.path, err)
+	}
+	if resp.StatusCode >= 300 {
+		return nil, errors.New(strings.TrimSpace(string(body)))
+	}
+	return body, nil
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package control is the daemon's control socket: JSON over HTTP on a unix
+// socket in director.state_dir, mode 0660. Whoever may write to the socket may
+// operate the daemon.
+package control
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+)
+
+// SocketName is the name of the control socket inside director.state_dir.
+const SocketName = "control.sock"
+
+// SocketPath returns where a daemon with the given state_dir listens.
+func SocketPath(stateDir string) string { return filepath.Join(stateDir, SocketName) }
+
+const (
+	pathStatus = "/v1/status"
+	pathReload = "/v1/reload"
+)
+
+// Daemon is what the control socket operates.
+type Daemon interface {
+	// Status describes the daemon at this moment.
+	Status(ctx context.Context) (Status, error)
+	// Reload reads the configuration again. A bad file changes nothing; the
+	// error names every problem, one a line.
+	Reload(ctx context.Context) error
+}
+
+func dialer(path string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+}

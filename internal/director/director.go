@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package director is the daemon's event loop. It derives the wanted IPVS
+// table, VRRP instances and sync daemon from configuration, verdicts and
+// roles, and brings the kernel there. It is the only package that knows all
+// the others.
+//
+// Start, reload, a probe's verdict, a failover and the repair of what somebody
+// else changed all go the same way: derive, compare, apply.
+package director
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/lvs-ha/lvs-ha/internal/config"
+	"github.com/lvs-ha/lvs-ha/internal/control"
+	"github.com/lvs-ha/lvs-ha/internal/health"
+	"github.com/lvs-ha/lvs-ha/internal/ipvs"
+	"github.com/lvs-ha/lvs-ha/internal/speaker"
+	"github.com/lvs-ha/lvs-ha/internal/syncd"
+	"github.com/lvs-ha/lvs-ha/internal/vrrp"
+)
+
+// reconcileInterval is how often the kernel's table is compared with the
+// wanted one when nothing happened: what somebody else changed is repaired
+// within it.
+const reconcileInterval = 2 * time.Second
+
+// kernelTimeout bounds one reconciliation with the kernel.
+const kernelTimeout = 30 * time.Second
+
+// Table is the kernel's IPVS table; ipvs.Kernel is the real one.
+type Table interface {
+	Snapshot(ctx context.Context) (ipvs.Snapshot, error)
+	Apply(ctx context.Context, ops []ipvs.Op) error
+}
+
+// SyncDaemons runs the kernel's sync daemons; syncd.Controller is the real one.
+type SyncDaemons interface {
+	Follow(ctx context.Context, want []syncd.Daemon) (changed bool, err error)
+}
+
+// Probes probes real servers; health.Runner is the real one.
+type Probes interface {
+	Set(targets []health.Target) error
+}
+
+// Kernel opens the kernel interfaces when the configuration first needs them.
+type Kernel interface {
+	Table(ctx context.Context) (Table, error)
+	SyncDaemons(ctx context.Context) (SyncDaemons, error)
+}
+
+// Director is the event loop. One goroutine, that of Run, owns all of its
+// state; the exported methods may be called from others.
+type Director struct {
+	opts    Options
+	log     *slog.Logger
+	kernel  Kernel
+	probes  Probes
+	speaker chan<- speaker.Command
+	events  <-chan speaker.Event
+	results *queue[health.Result]
+	calls   chan func(context.Context)
+	gone    chan struct{} // closed when Run has returned
+
+	config      *config.Config
+	table       Table // nil: never needed
+	sync        SyncDaemons
+	owned       *owned
+	roles       map[string]vrrp.State
+	targets     map[string]targetID
+	verdicts    map[targetID]health.Verdict
+	failures    map[targetID]health.Result // the last failed probe
+	latest      ipvs.Snapshot
+	daemons     []syncd.Daemon // that Follow confirmed
+	settled     ipvs.Table     // wanted table of the last successful reconciliation
+	failing     string         // the last TableFailed, to say it once
+	syncFailing string         // the last SyncFailed, likewise
+	started     time.Time
+	reload      *control.Reload
+	waiting     []chan speaker.Status
+	stopping    bool
+}
+
+// Run works until ctx ends and the hand-over is done, or broken ends because a
+// part of the daemon failed. ready is called when the first reconciliation is
+// done and the VRRP instances were started.
+func (d *Director) Run(ctx, broken context.Context, ready func()) error {
+	defer close(d.gone)
+	if err := d.start(broken); err != nil {
+		return err
+	}
+	ready()
+	tick := time.NewTicker(reconcileInterval)
+	defer tick.Stop()
+	stop := ctx.Done()
+	for {
+		select {
+		case <-broken.Done():
+			return nil
+		case <-stop:
+			stop, d.stopping = nil, true
+			d.command(broken, speaker.Shutdown{})
+		case call := <-d.calls:
+			call(broken)
+		case <-d.results.ready:
+			d.takeResults(broken)
+		case e := <-d.events:
+			if _, done := e.(speaker.Stopped); done {
+				return d.finish(broken)
+			}
+			d.takeSpeakerEvent(broken, e)
+		case <-tick.C:
+			d.reconcile(broken)
+		}
+	}
+}
+
+func (d *Director) start(ctx context.Context) error {
+	d.started = time.Now()
+	if err := d.openKernel(ctx, d.config); err != nil {
+		return err
+	}
+	if err := d.adopt(ctx, d.config); err != nil {
+		return err
+	}
+	if err := d.reconcileTable(ctx); err != nil {
+		return err
+	}
+	d.reconcileSync(ctx)
+	d.emit(ctx, Event{Kind: Started, Text: fmt.Sprintf("lvs-ha %s started as %s with %s: %s", d.opts.Version, d.config.Director.Name, d.opts.ConfigFile, summary(d.config))})
+	d.command(ctx, speaker.Configure{Instances: instances(d.config)})
+	return nil
+}
+
+// finish leaves the kernel as on_stop says; the VIPs are gone by now.
+func (d *Director) finish(ctx context.Context) error {
+	if d.sync != nil && d.owned.sync {
+		if _, err := d.sync.Follow(ctx, nil); err != nil {
+			return fmt.Errorf("stop sync daemon: %w", err)
+		}
+	}
+	if d.table != nil && d.config.Director.OnStop == config.OnStopRemove {
+		d.config.VirtualServers = nil
+		if err := d.reconcileTable(ctx); err != nil {
+			return err
+		}
+	}
+	if err := d.owned.set(d.owned.services, false); err != nil {
+		return err
+	}
+	d.emit(ctx, Event{Kind: Stopped, Text: fmt.Sprintf("stopped after %s; VIPs handed over, virtual servers: %s", time.Since(d.started).Round(time.Second), d.config.Director.OnStop)})
+	return nil
+}
+
+// openKernel opens what c needs and is not open yet.
+func (d *Director) openKernel(ctx context.Context, c *config.Config) error {
+	if d.table == nil && (len(c.VirtualServers) > 0 || len(d.owned.services) > 0) {
+		t, err := d.kernel.Table(ctx)
+		if err != nil {
+			return err
+		}
+		d.table = t
+	}
+	if d.sync == nil && (c.Sync.Mode != "off" || d.owned.sync) {
+		s, err := d.kernel.SyncDaemons(ctx)
+		if err != nil {
+			return err
+		}
+		d.sync = s
+	}
+	return nil
+}
+
+// adopt makes c the configuration that everything is derived from.
+func (d *Director) adopt(ctx context.Context, c *config.Config) error {
+	probed, ids := targets(c)
+	if err := d.probes.Set(probed); err != nil {
+		return fmt.Errorf("start probes: %w", err)
+	}
+	d.config, d.targets = c, ids
+	known := make(map[targetID]bool, len(ids))
+	for _, id := range ids {
+		known[id] = true
+	}
+	for id := range d.verdicts {
+		if !known[id] {
+			delete(d.verdicts, id)
+			delete(d.failures, id)
+		}
+	}
+	return nil
+}
+
+func (d *Director) takeResults(ctx context.Context) {
+	changed := false
+	for _, r := range d.results.take() {
+		id, ok := d.targets[r.ID]
+		if !ok {
+			continue // of a target that was removed meanwhile
+		}
+		reason := ""
+		if r.Err != nil {
+			d.failures[id] = r
+			reason = r.Err.Error()
+		}
+		if !r.Changed {
+			continue
+		}
+		changed = true
+		from := d.verdicts[id]
+		d.verdicts[id] = r.Verdict
+		d.emit(ctx, Event{
+			At: r.At, Kind: VerdictChanged, VirtualServer: id.virtualServer, RealServer: id.realServer.String(),
+			From: from.String(), To: r.Verdict.String(), Reason: reason,
+			Text: transitionText(probed(id), from.String(), r.Verdict.String(), reason),
+		})
+	}
+	if changed {
+		d.reconcile(ctx)
+	}
+}
+
+// command sends one command; the speaker always takes it, unless it has failed.
+func (d *Director) command(ctx context.Context, c speaker.Command) {
+	select {
+	case d.speaker <- c:
+	case <-ctx.Done():
+	}
+}
+
+// call runs fn in the loop's goroutine, with the loop's context, and waits
+// for it.
+func (d *Director) call(ctx context.Context, fn func(loop context.Context)) error {
+	done := make(chan struct{})
+	select {
+	case d.calls <- func(loop context.Context) { fn(loop); close(done) }:
+	case <-d.gone:
+		return errStopping
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-done
+	return nil
+}
+
+func (d *Director) emit(ctx context.Context, e Event) {
+	if e.At.IsZero() {
+		e.At = time.Now()
+	}
+	e.log(ctx, d.log)
+}
+
+func summary(c *config.Config) string {
+	var parts []string
+	count := func(n int, what string) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	count(len(c.Instances), "VRRP instances")
+	count(len(c.VirtualServers), "virtual servers")
+	servers := 0
+	for _, vs := range c.VirtualServers {
+		servers += len(vs.RealServers)
+	}
+	count(servers, "real servers")
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package director
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Kind is the kind of an Event. Its message id in the journal never changes.
+type Kind uint8
+
+// The kinds of events.
+const (
+	Started Kind = iota
+	Stopped
+	Reloaded
+	ReloadRefused
+	RoleChanged       // a VRRP instance changed state
+	InstanceFault     // a VRRP instance cannot run
+	InstanceRecovered // it can again
+	AddressRestored   // a held VIP was missing and was put back
+	Contested         // a master of lower priority was heard
+	ConfigConflict    // another router is configured as only one may be
+	AdvertsDiscarded  // VRRP packets were dropped
+	SpeakerFailed     // VRRP, an address or an announcement failed; tried again
+	VerdictChanged    // the probes of a real server agree on a new verdict
+	TableChanged      // the kernel's IPVS table was brought to the wanted state
+	TableRepaired     // it had been changed by somebody else
+	TableFailed       // the kernel refused; tried again
+	SyncChanged       // the kernel's sync daemon changed its role
+	SyncFailed        // the kernel refused; tried again
+)
+
+var kinds = map[Kind]struct {
+	id    string // MESSAGE_ID
+	level slog.Level
+}{
+	Started:           {"888506c52a604f75a5909e2c95b382a4", slog.LevelInfo},
+	Stopped:           {"4d139b5935774868850b83f22626cf78", slog.LevelInfo},
+	Reloaded:          {"0f47df4643684feca14fa634c515b0e3", slog.LevelInfo},
+	ReloadRefused:     {"4fe8d1bf99ee4ea7933e9613af17fcae", slog.LevelError},
+	RoleChanged:       {"117029a5efeb4f1eab51b9b34525bbc6", slog.LevelInfo},
+	InstanceFault:     {"41a21d15d7da47a18d205bd89be5dd20", slog.LevelError},
+	InstanceRecovered: {"924b390104cf4f8c878b57f483292196", slog.LevelInfo},
+	AddressRestored:   {"a02e524c71894e118d00d8c716aed513", slog.LevelWarn},
+	Contested:         {"261e0fc8b99245ee9cc9b642db112143", slog.LevelWarn},
+	ConfigConflict:    {"c3cd63e1873d41d8bc59f64fe5034365", slog.LevelError},
+	AdvertsDiscarded:  {"abf18c28116047d69b4d75b9e22d75fa", slog.LevelWarn},
+	SpeakerFailed:     {"dde714bc78ae4f1cab634552137a3a13", slog.LevelError},
+	VerdictChanged:    {"feda61a2d11244f5a14a874fc85b2921", slog.LevelInfo},
+	TableChanged:      {"bdc7cfaa3df24ccc91609e12c767fba8", slog.LevelInfo},
+	TableRepaired:     {"fa195b13018e401b9c76dfdd769b53b0", slog.LevelWarn},
+	TableFailed:       {"0adbb7432ec5430eb3a70ed166f59113", slog.LevelError},
+	SyncChanged:       {"94824d84313245dcb0852a8bf046ebec", slog.LevelInfo},
+	SyncFailed:        {"c9b4e5d7e8954c4291ee77dfbaa0a691", slog.LevelError},
+}
+
+// Event is one change, as journal and status readers see it.
+type Event struct {
+	At            time.Time
+	Kind          Kind
+	Instance      string // VRRP instance, when it is about one
+	VirtualServer string
+	RealServer    string
+	From, To      string
+	Reason        string
+	// Text is the sentence for a reader; it repeats the fields that matter.
+	Text string
+}
+
+// log writes the event as one record.
+func (e Event) log(ctx context.Context, l *slog.Logger) {
+	k := kinds[e.Kind]
+	attrs := []slog.Attr{slog.String("message_id", k.id)}
+	for _, f := range []struct{ key, value string }{
+		{"instance", e.Instance}, {"virtual_server", e.VirtualServer}, {"real_server", e.RealServer},
+		{"from", e.From}, {"to", e.To}, {"reason", e.Reason},
+	} {
+		if f.value != "" {
+			attrs = append(attrs, slog.String(f.key, f.value))
+		}
+	}
+	l.LogAttrs(ctx, k.level, e.Text, attrs...)
+}
+
+// transitionText says "web: backup -> master (master down timer)".
+func transitionText(subject, from, to, reason string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s -> %s", subject, from, to)
+	if reason != "" {
+		fmt.Fprintf(&b, " (%s)", reason)
+	}
+	return b.String()
+}

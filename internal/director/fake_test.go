@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package director
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"go.uber.org/goleak"
+
+	"github.com/lvs-ha/lvs-ha/internal/health"
+	"github.com/lvs-ha/lvs-ha/internal/ipvs"
+	"github.com/lvs-ha/lvs-ha/internal/speaker"
+	"github.com/lvs-ha/lvs-ha/internal/syncd"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const exampleConfig = `
+[director]
+name = "d1"
+
+[sync]
+mode = "multicast"
+id = 7
+instance = "web"
+interface = "eth1"
+
+[[vrrp]]
+name = "web"
+interface = "eth0"
+vrid = 51
+priority = 150
+addresses = ["192.0.2.10/24"]
+
+[[check]]
+name = "web"
+type = "tcp"
+
+[[virtual_server]]
+name = "www"
+addresses = ["192.0.2.10:80"]
+scheduler = "rr"
+check = "web"
+
+  [[virtual_server.real_server]]
+  address = "10.0.1.11:80"
+  weight = 10
+
+  [[virtual_server.real_server]]
+  address = "10.0.1.12:80"
+  weight = 20
+`
+
+// world is everything around a director: fake kernel, fake speaker, fake
+// probes, a configuration file, and the log that it writes.
+type world struct {
+	t        *testing.T
+	file     string
+	table    *ipvs.Fake
+	sync     *syncd.Fake
+	events   chan speaker.Event
+	director *Director
+
+	mu       sync.Mutex
+	commands []speaker.Command
+	targets  []health.Target
+	log      bytes.Buffer
+}
+
+func (w *world) Table(context.Context) (Table, error) { return w.table, nil }
+
+func (w *world) SyncDaemons(context.Context) (SyncDaemons, error) {
+	return syncd.NewController(w.sync), nil
+}
+
+func (w *world) Set(targets []health.Target) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.targets = targets
+	return nil
+}
+
+func (w *world) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.Write(b)
+}
+
+// newWorld prepares a director with the configuration; start runs it.
+func newWorld(t *testing.T, toml string, have ipvs.Table) *world {
+	t.Helper()
+	dir := t.TempDir()
+	w := &world{
+		t: t, file: filepath.Join(dir, "lvs-ha.toml"),
+		table: ipvs.NewFake(have), sync: syncd.NewFake(), events: make(chan speaker.Event),
+	}
+	w.write(toml)
+	return w
+}
+
+func (w *world) write(toml string) {
+	w.t.Helper()
+	toml = strings.Replace(toml, "[director]\n", "[director]\nstate_dir = \""+filepath.Dir(w.file)+"\"\n", 1)
+	if err := os.WriteFile(w.file, []byte(toml), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// start runs the director; stop, which the test's end calls too, stops it and
+// returns what Run did.
+func (w *world) start() (stop func() error) {
+	w.t.Helper()
+	o := Options{ConfigFile: w.file, Version: "test", Log: slog.New(slog.NewJSONHandler(w, nil)), Notify: func(string) {}}
+	c, err := LoadConfig(o.ConfigFile, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	owned, err := openOwned(c.Director.StateDir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	commands := make(chan speaker.Command)
+	w.director = newDirector(o, c, owned, w, w, commands, w.events, newQueue[health.Result]())
+	broken, breakUp := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(broken)
+	go func() {
+		for {
+			select {
+			case c := <-commands:
+				w.command(broken, c)
+			case <-broken.Done():
+				return
+			}
+		}
+	}()
+	done := make(chan error, 1)
+	go func() { done <- w.director.Run(ctx, broken, func() {}) }()
+	synctest.Wait()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		err := <-done
+		breakUp()
+		return err
+	})
+	w.t.Cleanup(func() {
+		if err := stop(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	return stop
+}
+
+// command is the speaker's side.
+func (w *world) command(ctx context.Context, c speaker.Command) {
+	w.mu.Lock()
+	w.commands = append(w.commands, c)
+	w.mu.Unlock()
+	answer := func(e speaker.Event) {
+		go func() {
+			select {
+			case w.events <- e:
+			case <-ctx.Done():
+			}
+		}()
+	}
+	switch c.(type) {
+	case speaker.Query:
+		answer(speaker.Status{})
+	case speaker.Shutdown:
+		answer(speaker.Stopped{})
+	}
+}
+
+func (w *world) probe(id string, v health.Verdict, failure string) {
+	r := health.Result{ID: id, Verdict: v, Changed: true}
+	if failure != "" {
+		r.Err = errors.New(failure)
+	}
+	w.director.results.put(r)
+	synctest.Wait()
+}
+
+// kernel returns the fake kernel's table, one "service: destination weight" a
+// line.
+func (w *world) kernel() string {
+	w.t.Helper()
+	s, err := w.table.Snapshot(context.Background())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, e := range s.Table {
+		b.WriteString(e.Service.Key.Address.String() + ":")
+		for _, d := range e.Destinations {
+			b.WriteString(" " + d.Address.Addr().String() + "=" + weightText(d.Weight))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func weightText(w int) string { b, _ := json.Marshal(w); return string(b) }
+
+// records returns the log records of one kind.
+func (w *world) records(k Kind) []map[string]any {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found []map[string]any
+	for line := range bytes.Lines(w.log.Bytes()) {
+		var r map[string]any
+		if err := json.Unmarshal(line, &r); err != nil {
+			w.t.Fatal(err)
+		}
+		if r["message_id"] == kinds[k].id {
+			found = append(found, r)
+		}
+	}
+	return found
+}

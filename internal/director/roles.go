@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package director
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lvs-ha/lvs-ha/internal/speaker"
+)
+
+// takeSpeakerEvent turns what the speaker says into the director's own events
+// and state.
+func (d *Director) takeSpeakerEvent(ctx context.Context, e speaker.Event) {
+	switch e := e.(type) {
+	case speaker.Transition:
+		d.roles[e.Instance] = e.To
+		reason := e.Reason
+		if e.Peer.IsValid() {
+			reason += ", " + e.Peer.String()
+		}
+		d.emit(ctx, Event{
+			At: e.At, Kind: RoleChanged, Instance: e.Instance, From: e.From.String(), To: e.To.String(), Reason: reason,
+			Text: transitionText(e.Instance, e.From.String(), e.To.String(), reason),
+		})
+		d.reconcileSync(ctx)
+	case speaker.Fault:
+		d.emit(ctx, Event{At: e.At, Kind: InstanceFault, Instance: e.Instance, To: "fault", Reason: e.Reason, Text: e.Instance + ": fault: " + e.Reason})
+	case speaker.Recovered:
+		d.emit(ctx, Event{At: e.At, Kind: InstanceRecovered, Instance: e.Instance, From: "fault", Text: e.Instance + ": fault is over"})
+	case speaker.Restored:
+		d.emit(ctx, Event{At: e.At, Kind: AddressRestored, Reason: e.Address.String(), Text: fmt.Sprintf("VIP %s was removed by somebody else, put back", e.Address)})
+	case speaker.Contested:
+		d.emit(ctx, Event{At: e.At, Kind: Contested, Instance: e.Instance, Reason: e.Peer.String(), Text: fmt.Sprintf("%s: %s of lower priority acts as master too; VIPs announced again", e.Instance, e.Peer)})
+	case speaker.Conflict:
+		d.emit(ctx, Event{At: e.At, Kind: ConfigConflict, Instance: e.Instance, Reason: e.Reason, Text: fmt.Sprintf("%s: %s from %s: configure only one of the two so", e.Instance, e.Reason, e.Peer)})
+	case speaker.Discarded:
+		d.emit(ctx, Event{At: e.At, Kind: AdvertsDiscarded, Instance: e.Instance, Reason: e.Reason.String(), Text: discardText(e)})
+	case speaker.Failed:
+		d.emit(ctx, Event{At: e.At, Kind: SpeakerFailed, Instance: e.Instance, Reason: e.Error, Text: e.Error})
+	case speaker.Status:
+		for _, w := range d.waiting {
+			w <- e
+		}
+		d.waiting = nil
+	}
+}
+
+func discardText(e speaker.Discarded) string {
+	subject := e.Interface
+	if e.Instance != "" {
+		subject = e.Instance + " on " + e.Interface
+	}
+	return fmt.Sprintf("%s: dropped %d VRRP packets, last from %s: %s", subject, e.Count, e.Source, e.Reason.Error())
+}

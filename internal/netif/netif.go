@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package netif is a director's view of its network interfaces: which there are, the VIPs that this director
+// holds on them, and the announcements that tell the segment so.
+//
+// A VIP is a lease. [Keeper] adds it with a valid lifetime and renews it at every [Keeper.Hold], so that the kernel
+// drops it by itself when nobody renews it any more, whatever became of the process. A file names the addresses that
+// are ours; no other address is ever touched, and whatever a dead process left behind is removed by the next Hold.
+//
+// Every VIP is added with a preferred lifetime of zero, so the kernel shows it as "deprecated":
+//   - IPv6 never chooses a deprecated address as source while another one of sufficient scope exists (RFC 6724 rule 3).
+//   - IPv4 only reports the flag. There the order decides: a VIP in the subnet of an older address is secondary, and one
+//     with a netmask of its own (a /32) comes after the older primaries, and neither is chosen as source. A VIP that
+//     is the first IPv4 address of its subnet on the interface is primary, and is chosen: give the interface an
+//     address of its own first.
+//
+// The flag also tells our addresses from others: one that the file names and that is not deprecated was put there by
+// somebody else since, and is theirs.
+package netif
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Address is an IP address with its prefix length on a network interface.
+type Address struct {
+	// Interface is the kernel's name of the interface.
+	Interface string `json:"interface"`
+	// Prefix is the address, host bits included, and the prefix length: 192.0.2.10/24.
+	Prefix netip.Prefix `json:"prefix"`
+}
+
+// String returns the address in the form of iproute2: "192.0.2.10/24 dev eth0".
+func (a Address) String() string { return a.Prefix.String() + " dev " + a.Interface }
+
+// key is what an address is known by: an interface has an IP address once, whatever its prefix length.
+type key struct {
+	iface string
+	addr  netip.Addr
+}
+
+func (a Address) key() key { return key{a.Interface, a.Prefix.Addr()} }
+
+// Lease is an address that is wanted for a time.
+type Lease struct {
+	Address
+	// Valid is the time after which the kernel drops the address unless the lease is renewed, rounded up to whole
+	// seconds (the kernel looks about once a second, so it may stay up to a second longer). Zero or less: no lease,
+	// the address stays until it is removed.
+	Valid time.Duration
+}
+
+// infinity is the lifetime of an address that never expires (INFINITY_LIFE_TIME, linux/if_addr.h).
+const infinity = 0xffffffff
+
+// seconds returns the valid lifetime in the kernel's form.
+func (l Lease) seconds() uint32 {
+	if l.Valid <= 0 {
+		return infinity
+	}
+	s := l.Valid / time.Second
+	if l.Valid%time.Second != 0 {
+		s++
+	}
+	return uint32(min(s, infinity-1))
+}
+
+// Changes are the addresses that one [Keeper.Hold] added and removed. Renewals are not changes.
+type Changes struct {
+	Added, Removed []Address
+}

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package speaker is the VRRP side of a director: it elects, holds VIPs and
+// announces them. It joins the packages vrrp (protocol) and netif (addresses,
+// links) and speaks with the rest of the daemon only through the Command and
+// Event values of this package.
+package speaker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/lvs-ha/lvs-ha/internal/netif"
+	"github.com/lvs-ha/lvs-ha/internal/vrrp"
+)
+
+// Keeper holds VIPs in the kernel and knows its interfaces; netif.Keeper is
+// the real one.
+type Keeper interface {
+	Hold(want []netif.Lease) (netif.Changes, error)
+	Interfaces() (map[string]netif.Interface, error)
+}
+
+// Announcer tells the neighbours who holds a VIP; netif.Announcer is the real
+// one.
+type Announcer interface {
+	Announce(addresses []netif.Address) error
+}
+
+// Conn carries VRRP messages of one family on one interface; vrrp.Conn is the
+// real one. Close makes a blocked ReadPacket return.
+type Conn interface {
+	ReadPacket(buf []byte) (vrrp.Packet, error)
+	WriteMessage(b []byte, source netip.Addr) error
+	Close() error
+}
+
+// System is what a speaker needs of the machine.
+type System struct {
+	Keeper    Keeper
+	Announcer Announcer
+	// Changed fires after links or addresses changed.
+	Changed <-chan struct{}
+	// Listen opens a Conn on an interface.
+	Listen func(ifname string, f vrrp.Family) (Conn, error)
+}
+
+// retryInterval is how long the speaker waits before it tries again what the
+// kernel refused.
+const retryInterval = time.Second
+
+// Speaker runs the VRRP instances of one director. One goroutine, that of Run,
+// owns all of its state.
+type Speaker struct {
+	sys       System
+	commands  <-chan Command
+	events    chan<- Event
+	outbox    []Event
+	instances []*instance
+	stopping  bool // Shutdown was received
+	stopped   bool // Stopped was emitted
+
+	links   map[string]netif.Interface
+	conns   map[wire]*conn
+	readers sync.WaitGroup
+	packets chan received
+	noise   noise
+
+	held    map[netif.Address]bool
+	dirty   bool      // held may not be what the states demand
+	renewAt time.Time // when the leases want renewal; zero: there are none
+	retryAt time.Time // when to try again what failed; zero: nothing did
+}
+
+// New returns a speaker that obeys commands and reports on events.
+func New(sys System, commands <-chan Command, events chan<- Event) *Speaker {
+	return &Speaker{
+		sys: sys, commands: commands, events: events,
+		conns:   make(map[wire]*conn),
+		packets: make(chan received, 64),
+		noise:   make(noise),
+		held:    make(map[netif.Address]bool),
+	}
+}
+
+// Run removes the VIPs that a dead predecessor left, then obeys commands until
+// Shutdown is done and its last event, Stopped, is taken. When ctx ends first
+// it gives up at once: sockets are closed, VIPs are left to their leases.
+func (s *Speaker) Run(ctx context.Context) error {
+	defer s.closeConns()
+	if _, err := s.sys.Keeper.Hold(nil); err != nil {
+		return fmt.Errorf("remove VIPs that an earlier run left: %w", err)
+	}
+	if err := s.readLinks(); err != nil {
+		return err
+	}
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		if s.stopping && len(s.instances) == 0 && len(s.outbox) == 0 {
+			return nil
+		}
+		timer.Reset(s.untilNext(time.Now()))
+		var out chan<- Event
+		var first Event
+		if len(s.outbox) > 0 {
+			out, first = s.events, s.outbox[0]
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case out <- first:
+			s.outbox = s.outbox[1:]
+			continue
+		case c := <-s.commands:
+			s.obey(time.Now(), c)
+		case r := <-s.packets:
+			s.receive(time.Now(), r)
+		case <-s.sys.Changed:
+			s.linksChanged(time.Now())
+		case <-timer.C:
+			s.expire(time.Now())
+		}
+		s.settle(time.Now())
+	}
+}
+
+func (s *Speaker) emit(e Event) { s.outbox = append(s.outbox, e) }
+
+func (s *Speaker) obey(now time.Time, c Command) {
+	switch c := c.(type) {
+	case Configure:
+		s.configure(now, c.Instances)
+	case Query:
+		s.emit(s.status())
+	case Shutdown:
+		if !s.stopping {
+			s.configure(now, nil)
+			s.stopping = true
+			s.dirty = true
+		}
+	}
+}
+
+// configure makes the running instances those of want: unchanged ones are not
+// touched, changed ones keep their role, others hand over.
+func (s *Speaker) configure(now time.Time, want []Instance) {
+	wanted := make(map[string]Instance, len(want))
+	for _, w := range want {
+		wanted[w.Name] = w
+	}
+	kept := make(map[string]bool)
+	for _, i := range s.instances {
+		w, ok := wanted[i.config.Name]
+		switch {
+		case i.leaving:
+		case ok && i.sameRouter(w):
+			kept[w.Name] = true
+			s.perform(now, i, i.update(now, w))
+			s.dirty = true
+		default:
+			i.leaving = true
+			s.perform(now, i, i.machine.Shutdown(now))
+		}
+	}
+	for _, w := range want {
+		if !kept[w.Name] {
+			s.instances = append(s.instances, newInstance(now, w))
+		}
+	}
+	s.review(now)
+}
+
+// review starts the instances that can run and halts those that cannot.
+func (s *Speaker) review(now time.Time) {
+	for _, i := range s.instances {
+		obstacle := s.obstacle(now, i)
+		if obstacle != "" {
+			if i.running() {
+				s.perform(now, i, i.machine.Halt(now, vrrp.ReasonInterfaceDown))
+			}
+			if !i.leaving && i.fault != obstacle {
+				i.fault, i.since = obstacle, now
+				s.emit(Fault{At: now, Instance: i.config.Name, Reason: obstacle})
+			}
+			continue
+		}
+		i.setLocal(s.links[i.config.Interface])
+		if i.fault != "" {
+			i.fault = ""
+			s.emit(Recovered{At: now, Instance: i.config.Name})
+		}
+		if !i.running() && !i.leaving {
+			s.perform(now, i, i.machine.Startup(now))
+		}
+	}
+}
+
+// perform carries out what a machine decided; settle does the rest.
+func (s *Speaker) perform(now time.Time, i *instance, actions []vrrp.Action) {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case vrrp.SendAdvert:
+			s.send(now, i, a)
+		case vrrp.Transition:
+			i.since, i.reason = now, a.Reason.String()
+			s.dirty = true
+			if a.To == vrrp.Master {
+				i.rounds.Start(now)
+			} else {
+				i.rounds.Stop()
+			}
+			s.emit(Transition{At: now, Instance: i.config.Name, From: a.From, To: a.To, Reason: i.reason, Peer: a.Peer})
+		case vrrp.Reannounce:
+			if now.Sub(i.contested) >= time.Second {
+				i.contested = now
+				i.rounds.Start(now)
+				s.emit(Contested{At: now, Instance: i.config.Name, Peer: a.Peer})
+			}
+		case vrrp.Conflict:
+			if said := a.Reason.String() + a.Peer.String(); said != i.conflict {
+				i.conflict = said
+				s.emit(Conflict{At: now, Instance: i.config.Name, Reason: a.Reason.String(), Peer: a.Peer})
+			}
+		}
+	}
+}
+
+// settle makes the machine what the states demand: VIPs, then announcements.
+func (s *Speaker) settle(now time.Time) {
+	if s.dirty {
+		s.dirty = false
+		s.hold(now)
+	}
+	for _, i := range s.instances {
+		if i.rounds.Due(now) {
+			if err := s.sys.Announcer.Announce(i.config.Addresses); err != nil {
+				s.emit(Failed{At: now, Instance: i.config.Name, Error: err.Error()})
+			}
+		}
+	}
+	s.forget()
+}
+
+// forget drops the instances that were told to leave and have.
+func (s *Speaker) forget() {
+	before := len(s.instances)
+	kept := s.instances[:0]
+	for _, i := range s.instances {
+		if !i.leaving || i.running() {
+			kept = append(kept, i)
+		}
+	}
+	clear(s.instances[len(kept):before])
+	s.instances = kept
+	if len(kept) < before {
+		s.closeUnusedConns()
+	}
+	if s.stopping && len(kept) == 0 && !s.stopped {
+		s.stopped = true
+		s.emit(Stopped{})
+	}
+}
+
+// receive takes one packet, or the end of a Conn.
+func (s *Speaker) receive(now time.Time, r received) {
+	if s.conns[r.conn.wire] != r.conn {
+		return // the Conn was closed meanwhile
+	}
+	if r.err != nil {
+		s.closeConn(r.conn)
+		s.fail(now, "", fmt.Errorf("receive on %s: %w", r.conn.wire, r.err))
+		return
+	}
+	vrid, _ := vrrp.PeekVRID(r.packet.Payload)
+	i := s.find(r.conn.wire, vrid)
+	if i == nil {
+		s.discard(now, r, "", vrrp.DiscardVRID)
+		return
+	}
+	advert, err := i.groups[r.conn.wire.family].Receive(r.packet, i.config.parameters())
+	if d, ok := errors.AsType[vrrp.Discard](err); ok {
+		s.discard(now, r, i.config.Name, d)
+		return
+	}
+	if advert.Priority > 0 {
+		i.peer = r.packet.Source
+	}
+	s.perform(now, i, i.machine.Receive(now, r.conn.wire.family, advert, r.packet.Source))
+}
+
+func (s *Speaker) find(w wire, vrid uint8) *instance {
+	for _, i := range s.instances {
+		if i.config.Interface == w.ifname && i.config.VRID == vrid && i.groups[w.family] != nil && i.running() {
+			return i
+		}
+	}
+	return nil
+}
+
+func (s *Speaker) discard(now time.Time, r received, instance string, d vrrp.Discard) {
+	e := Discarded{At: now, Interface: r.conn.wire.ifname, Instance: instance, Reason: d, Source: r.packet.Source, Count: 1}
+	if e, ok := s.noise.add(e); ok {
+		s.emit(e)
+	}
+}
+
+// expire does everything whose time has come.
+func (s *Speaker) expire(now time.Time) {
+	for _, i := range s.instances {
+		if next, ok := i.machine.Next(); ok && !next.After(now) {
+			s.perform(now, i, i.machine.Expire(now))
+		}
+	}
+	if due(s.retryAt, now) {
+		s.retryAt = time.Time{}
+		s.linksChanged(now)
+		s.dirty = true
+	}
+	if due(s.renewAt, now) {
+		s.dirty = true
+	}
+	for _, d := range s.noise.flush(now) {
+		s.emit(d)
+	}
+}
+
+func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
+
+// fail reports what the machine refused and sees that it is tried again.
+func (s *Speaker) fail(now time.Time, instance string, err error) {
+	s.emit(Failed{At: now, Instance: instance, Error: err.Error()})
+	s.retryAt = now.Add(retryInterval)
+}
+
+func (s *Speaker) untilNext(now time.Time) time.Duration {
+	next := now.Add(time.Hour)
+	earlier := func(t time.Time, ok bool) {
+		if ok && t.Before(next) {
+			next = t
+		}
+	}
+	for _, i := range s.instances {
+		earlier(i.machine.Next())
+		earlier(i.rounds.Next())
+	}
+	earlier(s.renewAt, !s.renewAt.IsZero())
+	earlier(s.retryAt, !s.retryAt.IsZero())
+	earlier(s.noise.next())
+	return max(next.Sub(now), 0)
+}
+
+func (s *Speaker) status() Status {
+	st := Status{Instances: make([]InstanceStatus, 0, len(s.instances))}
+	for _, i := range s.instances {
+		is := i.status()
+		for _, a := range i.config.Addresses {
+			if s.held[a] {
+				is.Held = append(is.Held, a)
+			}
+		}
+		st.Instances = append(st.Instances, is)
+	}
+	return st
+}

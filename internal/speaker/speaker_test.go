@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package speaker
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lvs-ha/lvs-ha/internal/netif"
+	"github.com/lvs-ha/lvs-ha/internal/vrrp"
+)
+
+const vip4, vip6 = "192.0.2.10/24", "2001:db8::10/64"
+
+// settleTime is longer than any master-down interval of these tests.
+const settleTime = 5 * time.Second
+
+func wait(d time.Duration) {
+	time.Sleep(d) // the bubble's clock
+	synctest.Wait()
+}
+
+func TestLoneSpeakerTakesTheVIPsAndAnnouncesThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newHost(&segment{}, "192.0.2.1"))
+		r.commands <- Configure{[]Instance{instanceOf(100, vip4, vip6)}}
+		wait(3 * time.Second)
+		if got := r.vipCount(); got != 0 {
+			t.Fatalf("%d VIPs before the master-down interval", got)
+		}
+		wait(time.Second)
+		if got := r.vipCount(); got != 2 {
+			t.Fatalf("%d VIPs as master, want 2", got)
+		}
+		wait(200 * time.Millisecond)
+		if got := len(r.announced); got != 5 {
+			t.Errorf("%d announcement rounds, want 5", got)
+		}
+		wait(6 * time.Second)
+		if got := len(r.announced); got != 10 {
+			t.Errorf("%d announcement rounds after 5 s, want 10", got)
+		}
+		tr := seen[Transition](r)
+		if len(tr) != 2 || tr[1].To != vrrp.Master || tr[1].Reason != vrrp.ReasonMasterDown.String() {
+			t.Errorf("transitions = %+v", tr)
+		}
+	})
+}
+
+func TestLeasesAreRenewedThreeTimesInTheirLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newHost(&segment{}, "192.0.2.1"))
+		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		wait(settleTime)
+		before := len(r.holds)
+		wait(12 * time.Second)
+		if got := len(r.holds) - before; got != 6 {
+			t.Errorf("%d renewals of a 6 s lease in 12 s, want 6", got)
+		}
+	})
+}
+
+func TestPairHasOneMasterAndHandsOverWithoutAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := &segment{}
+		a, b := start(t, newHost(net, "192.0.2.1")), start(t, newHost(net, "192.0.2.2"))
+		a.commands <- Configure{[]Instance{instanceOf(150, vip4, vip6)}}
+		b.commands <- Configure{[]Instance{instanceOf(100, vip4, vip6)}}
+		wait(2 * settleTime)
+		if a.vipCount() != 2 || b.vipCount() != 0 {
+			t.Fatalf("VIPs: a %d, b %d; want all on a, which has the higher priority", a.vipCount(), b.vipCount())
+		}
+		a.commands <- Shutdown{}
+		for range 2000 {
+			wait(time.Millisecond)
+			if a.vipCount()+b.vipCount() == 0 {
+				t.Fatal("nobody holds the VIPs")
+			}
+		}
+		if a.vipCount() != 0 || b.vipCount() != 2 {
+			t.Errorf("VIPs after the hand-over: a %d, b %d; want all on b", a.vipCount(), b.vipCount())
+		}
+		if len(seen[Stopped](a)) != 1 {
+			t.Error("no Stopped event")
+		}
+		if tr := seen[Transition](a); tr[len(tr)-1].Reason != vrrp.ReasonHandedOver.String() {
+			t.Errorf("last transition of a = %+v", tr[len(tr)-1])
+		}
+	})
+}
+
+func TestShutdownWithoutPeerEndsAtTheBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newHost(&segment{}, "192.0.2.1"))
+		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		wait(settleTime)
+		r.commands <- Shutdown{}
+		wait(1400 * time.Millisecond)
+		if got := r.vipCount(); got != 1 {
+			t.Errorf("%d VIPs while a peer may still take over, want 1", got)
+		}
+		wait(200 * time.Millisecond)
+		if got := r.vipCount(); got != 0 {
+			t.Errorf("%d VIPs after the bound, want 0", got)
+		}
+		if len(seen[Stopped](r)) != 1 {
+			t.Error("no Stopped event")
+		}
+	})
+}
+
+func TestInterfaceDownIsAFaultThatEndsByItself(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		down, back func(h *host)
+		listens    int
+	}{
+		{"down", func(h *host) { h.link.Up = false }, func(h *host) { h.link.Up = true }, 1},
+		{"gone", func(h *host) { h.gone = true; clear(h.vips) }, func(h *host) { h.gone = false; h.link.Index = 7 }, 2},
+		{"without address", func(h *host) { h.link.Primary4 = netip.Addr{} }, func(h *host) { h.link.Primary4 = netip.MustParseAddr("192.0.2.3") }, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := start(t, newHost(&segment{}, "192.0.2.1"))
+				r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+				wait(settleTime)
+				r.change(func() { test.down(r.host) })
+				synctest.Wait()
+				if got := seen[Fault](r); len(got) != 1 {
+					t.Fatalf("faults = %+v, want one", got)
+				}
+				if got := r.vipCount(); got != 0 {
+					t.Errorf("%d VIPs in fault", got)
+				}
+				r.change(func() { test.back(r.host) })
+				wait(settleTime)
+				if got := seen[Recovered](r); len(got) != 1 {
+					t.Errorf("recoveries = %+v, want one", got)
+				}
+				if got := r.vipCount(); got != 1 {
+					t.Errorf("%d VIPs after the interface came back, want 1", got)
+				}
+				if r.listens != test.listens {
+					t.Errorf("sockets opened %d times, want %d", r.listens, test.listens)
+				}
+			})
+		})
+	}
+}
+
+func TestVIPRemovedBySomebodyElseIsPutBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newHost(&segment{}, "192.0.2.1"))
+		r.commands <- Configure{[]Instance{instanceOf(100, vip4, vip6)}}
+		wait(2 * settleTime)
+		announced := len(r.announced)
+		r.change(func() { delete(r.vips, netif.Address{Interface: "eth0", Prefix: netip.MustParsePrefix(vip4)}) })
+		wait(10 * time.Millisecond)
+		got := seen[Restored](r)
+		if len(got) != 1 || got[0].Address.Prefix.String() != vip4 {
+			t.Errorf("restored = %+v", got)
+		}
+		if r.vipCount() != 2 {
+			t.Errorf("%d VIPs, want 2", r.vipCount())
+		}
+		if len(r.announced) == announced {
+			t.Error("not announced again")
+		}
+	})
+}
+
+func TestReloadDisturbsNothing(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		reload Instance
+		vips   int
+	}{
+		{"same", instanceOf(100, vip4), 1},
+		{"VIP added", instanceOf(100, vip4, "192.0.2.11/24"), 2},
+		{"VIP replaced", instanceOf(100, "192.0.2.12/24"), 1},
+		{"priority", instanceOf(90, vip4), 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := start(t, newHost(&segment{}, "192.0.2.1"))
+				r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+				wait(settleTime)
+				before := len(seen[Transition](r))
+				r.commands <- Configure{[]Instance{test.reload}}
+				synctest.Wait()
+				if got := r.vipCount(); got != test.vips {
+					t.Errorf("%d VIPs after the reload, want %d", got, test.vips)
+				}
+				wait(settleTime)
+				if got := seen[Transition](r)[before:]; len(got) != 0 {
+					t.Errorf("transitions by the reload: %+v", got)
+				}
+				if r.listens != 1 {
+					t.Errorf("sockets opened %d times, want once", r.listens)
+				}
+			})
+		})
+	}
+}
+
+func TestReloadThatRemovesAnInstanceHandsItOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newHost(&segment{}, "192.0.2.1"))
+		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		wait(settleTime)
+		r.commands <- Configure{}
+		wait(settleTime)
+		if got := r.vipCount(); got != 0 {
+			t.Errorf("%d VIPs of a removed instance", got)
+		}
+		if got := len(r.segment.conns); got != 0 {
+			t.Errorf("%d sockets left open", got)
+		}
+		r.commands <- Query{}
+		synctest.Wait()
+		if got := seen[Status](r); len(got) != 1 || len(got[0].Instances) != 0 {
+			t.Errorf("status = %+v, want no instances", got)
+		}
+	})
+}
+
+func TestBadPacketsAreCountedAndSaidSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newHost(&segment{}, "192.0.2.1"))
+		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		wait(settleTime)
+		group := vrrp.NewGroup(51, vrrp.IPv4, []netip.Addr{netip.MustParseAddr("192.0.2.10")})
+		group.SetLocal(netip.MustParseAddr("192.0.2.9"))
+		forged := vrrp.Packet{Payload: group.Advertisement(200, time.Second, nil), Source: netip.MustParseAddr("192.0.2.9"), Destination: vrrp.IPv4.Group(), TTL: 254}
+		const packets = 1500
+		for range packets {
+			r.segment.inject(nil, vrrp.IPv4, forged)
+			wait(2 * time.Millisecond)
+		}
+		wait(2 * time.Minute)
+		said := seen[Discarded](r)
+		if len(said) > 4 {
+			t.Errorf("said %d times within 3 s", len(said))
+		}
+		total := uint64(0)
+		for _, d := range said {
+			total += d.Count
+		}
+		if total != packets || said[0].Reason != vrrp.DiscardTTL {
+			t.Errorf("events tell of %d packets (%v), want %d (%v)", total, said[0].Reason, packets, vrrp.DiscardTTL)
+		}
+		r.commands <- Query{}
+		synctest.Wait()
+		if got := seen[Status](r)[0].Instances[0].Discarded["ttl"]; got != packets {
+			t.Errorf("counter says %d, want %d", got, packets)
+		}
+		if tr := seen[Transition](r); tr[len(tr)-1].To != vrrp.Master {
+			t.Errorf("forged packets moved the instance: %+v", tr)
+		}
+	})
+}
+
+func TestLowerPriorityMasterIsAnsweredByAnnouncements(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newHost(&segment{}, "192.0.2.1"))
+		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		wait(3 * settleTime)
+		announced := len(r.announced)
+		group := vrrp.NewGroup(51, vrrp.IPv4, []netip.Addr{netip.MustParseAddr("192.0.2.10")})
+		group.SetLocal(netip.MustParseAddr("192.0.2.9"))
+		r.segment.inject(nil, vrrp.IPv4, vrrp.Packet{Payload: group.Advertisement(50, time.Second, nil), Source: netip.MustParseAddr("192.0.2.9"), Destination: vrrp.IPv4.Group(), TTL: 255})
+		wait(200 * time.Millisecond)
+		if got := len(r.announced) - announced; got != 5 {
+			t.Errorf("%d announcement rounds, want 5", got)
+		}
+		if got := seen[Contested](r); len(got) != 1 || got[0].Peer.String() != "192.0.2.9" {
+			t.Errorf("contested = %+v", got)
+		}
+	})
+}
+
+func TestRefusedVIPIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newHost(&segment{}, "192.0.2.1"))
+		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		wait(2 * time.Second)
+		r.mu.Lock()
+		r.host.holdErr = errors.New("no")
+		r.mu.Unlock()
+		wait(settleTime)
+		if len(seen[Failed](r)) == 0 {
+			t.Error("no Failed event")
+		}
+		r.host.mu.Lock()
+		r.host.holdErr = nil
+		r.host.mu.Unlock()
+		wait(2 * retryInterval)
+		if got := r.vipCount(); got != 1 {
+			t.Errorf("%d VIPs after the kernel gave in, want 1", got)
+		}
+	})
+}

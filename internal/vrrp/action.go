@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vrrp
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Action is what a [Machine] wants done. It is one of [SendAdvert],
+// [Transition], [Reannounce] and [Conflict]; all are plain, comparable values.
+type Action interface{ action() }
+
+// SendAdvert asks for one advertisement on the wire of each family of the
+// instance.
+type SendAdvert struct {
+	// Priority to advertise; [PriorityResign] gives the role up.
+	Priority uint8
+	// Interval to advertise.
+	Interval time.Duration
+}
+
+// Transition reports a change of state. On the way to Master the virtual
+// addresses are to be added and announced, on the way from Master removed.
+type Transition struct {
+	From, To State
+	Reason   Reason
+	// Peer is the router that caused it; the zero Addr where none did.
+	Peer netip.Addr
+}
+
+// Reannounce asks for new gratuitous ARP and unsolicited neighbour
+// advertisements: a master that loses against us was heard, so that hosts and
+// bridges may have learned its port (RFC 9568 section 6.4.3).
+type Reannounce struct {
+	// Peer is the losing master.
+	Peer netip.Addr
+}
+
+// Conflict reports a configuration fault seen in an advertisement. It comes
+// with each such advertisement, so that whoever logs it limits the rate.
+type Conflict struct {
+	// Reason is [ReasonSameAddress] or [ReasonSecondOwner].
+	Reason Reason
+	// Peer is the source of the advertisement.
+	Peer netip.Addr
+}
+
+func (SendAdvert) action() {}
+func (Transition) action() {}
+func (Reannounce) action() {}
+func (Conflict) action()   {}
+
+// Reason says why a [Machine] did something.
+type Reason uint8
+
+// The reasons of transitions, then those of conflicts.
+const (
+	// ReasonStartup: the instance was started, and waits as backup.
+	ReasonStartup Reason = iota
+	// ReasonOwner: the instance was started as address owner.
+	ReasonOwner
+	// ReasonMasterDown: no advertisement came for the master-down interval.
+	ReasonMasterDown
+	// ReasonPeerResigned: the master gave up and the skew time has passed.
+	ReasonPeerResigned
+	// ReasonHigherPriority: a router of higher priority is master.
+	ReasonHigherPriority
+	// ReasonHigherAddress: a router of equal priority and higher address is
+	// master.
+	ReasonHigherAddress
+	// ReasonShutdown: a backup was shut down.
+	ReasonShutdown
+	// ReasonHandedOver: a master was shut down and another took over.
+	ReasonHandedOver
+	// ReasonHandOverBound: a master was shut down and nobody took over in time.
+	ReasonHandOverBound
+	// ReasonInterfaceDown: the interface is down or gone.
+	ReasonInterfaceDown
+
+	// ReasonSameAddress: a master of our priority sends from our address. The
+	// state does not change.
+	ReasonSameAddress
+	// ReasonSecondOwner: another router claims to be the address owner as we
+	// do. The addresses decide, as between other equal priorities.
+	ReasonSecondOwner
+
+	reasonCount
+)
+
+var reasons = [reasonCount]string{
+	ReasonStartup:        "startup",
+	ReasonOwner:          "startup as address owner",
+	ReasonMasterDown:     "master down timer",
+	ReasonPeerResigned:   "peer resigned",
+	ReasonHigherPriority: "higher priority heard",
+	ReasonHigherAddress:  "equal priority and higher address heard",
+	ReasonShutdown:       "shutdown",
+	ReasonHandedOver:     "handed over",
+	ReasonHandOverBound:  "hand-over bound passed",
+	ReasonInterfaceDown:  "interface down",
+	ReasonSameAddress:    "equal priority and equal address heard",
+	ReasonSecondOwner:    "second address owner heard",
+}
+
+// String returns the reason as a phrase.
+func (r Reason) String() string {
+	if r >= reasonCount {
+		return fmt.Sprintf("reason %d", uint8(r))
+	}
+	return reasons[r]
+}
+
+// MarshalText returns the reason's phrase. It never fails.
+func (r Reason) MarshalText() ([]byte, error) {
+	return []byte(r.String()), nil
+}

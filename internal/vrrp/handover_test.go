@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vrrp
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// resignation is what a master of interval 1 s sends when it hands over.
+var resignation = SendAdvert{Priority: PriorityResign, Interval: time.Second}
+
+// newResigned returns a master that was shut down and has sent its last
+// resignation.
+func newResigned(t *testing.T) *rig {
+	t.Helper()
+	r := newMaster(t, 100, nil)
+	r.after(400 * time.Millisecond)
+	r.want(r.Shutdown(r.now), resignation)
+	for range 2 {
+		r.wantTimer(20 * time.Millisecond)
+		r.want(r.expire(), resignation)
+	}
+	r.wantState(Master)
+	if !r.HandingOver() {
+		t.Error("not handing over after Shutdown")
+	}
+	return r
+}
+
+func TestChecklist47HandedOver(t *testing.T) {
+	for _, successor := range []netip.Addr{low4, high4, low6} {
+		r := newResigned(t)
+		r.after(10 * time.Millisecond)
+		r.want(r.hear(50, successor)) // any priority will do
+		r.wantState(Master)
+		r.wantTimer(Linger)
+		r.after(Linger / 2)
+		r.want(r.hear(50, successor)) // its next one changes nothing
+		r.wantTimer(Linger / 2)
+		r.want(r.expire(), Transition{Master, Initialize, ReasonHandedOver, successor})
+		r.wantNoTimer()
+		if r.HandingOver() {
+			t.Error("still handing over in Initialize")
+		}
+	}
+}
+
+func TestChecklist47HeardTooEarly(t *testing.T) {
+	r := newMaster(t, 100, nil)
+	r.Shutdown(r.now)
+	r.want(r.hear(100, low4)) // sent before it heard of the hand-over
+	r.wantTimer(20 * time.Millisecond)
+	r.expire()
+	r.want(r.hear(100, low4))
+	r.want(r.expire(), resignation)
+	r.want(r.hear(100, low4)) // the answer to the last resignation
+	r.wantTimer(Linger)
+}
+
+func TestChecklist47HandOverBound(t *testing.T) {
+	r := newResigned(t)
+	shutdown := r.now.Add(-40 * time.Millisecond)
+	r.want(r.hear(PriorityResign, low4)) // another that leaves is no successor
+	r.want(r.expire(), Transition{From: Master, To: Initialize, Reason: ReasonHandOverBound})
+	if got, want := r.now.Sub(shutdown), 255*time.Second/256+HandOverMargin; got != want {
+		t.Errorf("served for %v after the shutdown, want %v", got, want)
+	}
+}
+
+func TestChecklist47NothingElseIsSent(t *testing.T) {
+	r := newMaster(t, 100, nil)
+	r.Shutdown(r.now)
+	r.want(r.Shutdown(r.now))
+	r.want(r.Startup(r.now))
+	r.want(r.Update(r.now, Parameters{Priority: 200, AdvertInterval: 2 * time.Second}))
+	r.want(r.hear(PriorityResign, low4))
+	r.want(r.hear(50, low4))
+	if !r.HandingOver() {
+		t.Error("the hand-over ended early")
+	}
+}
+
+func TestHaltEndsHandOver(t *testing.T) {
+	r := newMaster(t, 100, nil)
+	r.Shutdown(r.now)
+	r.want(r.Halt(r.now, ReasonInterfaceDown), Transition{From: Master, To: Initialize, Reason: ReasonInterfaceDown})
+	if r.HandingOver() {
+		t.Error("still handing over")
+	}
+	r.wantNoTimer()
+	r.Startup(r.now)
+	r.wantTimer(down100)
+}
