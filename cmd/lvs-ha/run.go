@@ -47,6 +47,7 @@ func run(ctx context.Context, file string, debug bool) error {
 	if err != nil {
 		return fmt.Errorf("read watchdog settings of the service manager: %w", err)
 	}
+	signal.Ignore(syscall.SIGPIPE) // a log reader that goes away is no reason to die
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, func() {

@@ -22,8 +22,16 @@ const (
 	webServer1 = "10.0.2.21:80"
 	echoAddr   = "10.0.1.100:7"
 	// sample is how long traffic runs where a step only counts it.
-	sample = 3 * time.Second
+	sample = 2 * time.Second
 )
+
+// streams run while the master dies and returns: five long-lived connections,
+// and new requests over HTTP and UDP.
+var streams = []string{
+	"--tcp", echoAddr, "--connections", "5", "--tcp-interval", "50ms",
+	"--http", webURL, "--http-interval", "50ms",
+	"--udp", echoAddr, "--interval", "10ms",
+}
 
 // play performs the steps; each must happen within its time.
 func (d *demo) play(ctx context.Context) (err error) {
@@ -73,15 +81,15 @@ func (d *demo) startPair(ctx context.Context) (d1, d2 *pair.Director, err error)
 
 func (d *demo) spread(ctx context.Context) error {
 	d.step("Traffic is spread over both real servers")
-	r, err := d.measure(ctx, sample, "--http", webURL)
+	r, err := d.measure(ctx)
 	if err != nil {
 		return err
 	}
-	d.say("client", "%d HTTP requests, %d answered: %s", r.HTTP.Sent, r.HTTP.Answered, byServer(r.HTTP))
-	if r.HTTP.ByServer["rs1"] == 0 || r.HTTP.ByServer["rs2"] == 0 || r.HTTP.Lost > 0 {
-		return fmt.Errorf("traffic was not spread over both real servers without loss: %s, %d lost", byServer(r.HTTP), r.HTTP.Lost)
+	d.say("client", "%d HTTP requests, %d answered: %s", r.Sent, r.Answered, byServer(r))
+	if r.ByServer["rs1"] == 0 || r.ByServer["rs2"] == 0 || r.Lost > 0 {
+		return fmt.Errorf("traffic was not spread over both real servers without loss: %s, %d lost", byServer(r), r.Lost)
 	}
-	d.shown = append(d.shown, "traffic spread "+byServer(r.HTTP))
+	d.shown = append(d.shown, "traffic spread "+byServer(r))
 	return nil
 }
 
@@ -107,16 +115,16 @@ func (d *demo) webServerDies(ctx context.Context, d1 *pair.Director) error {
 		return err
 	}
 	d.say("client", "until the weight fell, after %d ms: %d of %d requests lost", fall.Milliseconds(), r.HTTP.Lost, r.HTTP.Sent)
-	after, err := d.measure(ctx, sample, "--http", webURL)
+	after, err := d.measure(ctx)
 	if err != nil {
 		return err
 	}
-	d.say("client", "since then: %d of %d requests lost, %s", after.HTTP.Lost, after.HTTP.Sent, byServer(after.HTTP))
+	d.say("client", "since then: %d of %d requests lost, %s", after.Lost, after.Sent, byServer(after))
 	if err := d.show(ctx, "d1"); err != nil {
 		return err
 	}
-	if after.HTTP.Lost > 0 || after.HTTP.ByServer["rs1"] > 0 {
-		return fmt.Errorf("requests failed after the probes' fall time: %d", after.HTTP.Lost)
+	if after.Lost > 0 || after.ByServer["rs1"] > 0 {
+		return fmt.Errorf("requests failed after the probes' fall time: %d", after.Lost)
 	}
 	d.say("demo", "the web server of rs1 starts again")
 	if err := d.pair.StartServer("rs1"); err != nil {
@@ -125,12 +133,12 @@ func (d *demo) webServerDies(ctx context.Context, d1 *pair.Director) error {
 	if err := d1.WaitStatus(ctx, "all probes healthy", pair.AllHealthy); err != nil {
 		return err
 	}
-	back, err := d.measure(ctx, sample, "--http", webURL)
+	back, err := d.measure(ctx)
 	if err != nil {
 		return err
 	}
-	d.say("client", "%d of %d requests lost, %s", back.HTTP.Lost, back.HTTP.Sent, byServer(back.HTTP))
-	if back.HTTP.ByServer["rs1"] == 0 {
+	d.say("client", "%d of %d requests lost, %s", back.Lost, back.Sent, byServer(back))
+	if back.ByServer["rs1"] == 0 {
 		return fmt.Errorf("the returned web server gets no requests")
 	}
 	d.shown = append(d.shown, fmt.Sprintf("a dead web server left the table in %d ms and no request failed after that", fall.Milliseconds()))
@@ -141,7 +149,7 @@ func (d *demo) masterDies(ctx context.Context, d1, d2 *pair.Director) error {
 	d.step("The master is killed, and comes back")
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
-	t, err := d.pair.StartTraffic(ctx, "client", "--http", webURL, "--tcp", echoAddr, "--connections", "5", "--udp", echoAddr)
+	t, err := d.pair.StartTraffic(ctx, "client", streams...)
 	if err != nil {
 		return err
 	}
@@ -178,7 +186,7 @@ func (d *demo) masterDies(ctx context.Context, d1, d2 *pair.Director) error {
 }
 
 func (d *demo) masterReturns(ctx context.Context, failover meter.Report) error {
-	t, err := d.pair.StartTraffic(ctx, "client", "--http", webURL, "--tcp", echoAddr, "--connections", "5", "--udp", echoAddr)
+	t, err := d.pair.StartTraffic(ctx, "client", streams...)
 	if err != nil {
 		return err
 	}
@@ -219,22 +227,15 @@ func (d *demo) waitReplicated(ctx context.Context, n int) error {
 	})
 }
 
-// measure runs traffic for a time and returns the report.
-func (d *demo) measure(ctx context.Context, duration time.Duration, streams ...string) (meter.Report, error) {
-	t, err := d.pair.StartTraffic(ctx, "client", streams...)
-	if err != nil {
-		return meter.Report{}, err
-	}
-	select {
-	case <-time.After(duration):
-	case <-ctx.Done():
-	}
-	return t.Stop(ctx)
+// measure runs HTTP requests for a while.
+func (d *demo) measure(ctx context.Context) (*meter.StreamReport, error) {
+	r, err := d.pair.Measure(ctx, "client", sample, "--http", webURL)
+	return r.HTTP, err
 }
 
 func (d *demo) tell(r meter.Report) {
 	d.say("client", "HTTP: %d of %d lost, longest silence %.0f ms", r.HTTP.Lost, r.HTTP.Sent, float64(r.HTTP.LongestSilence))
-	d.say("client", "UDP, one a millisecond: %d of %d lost, longest silence %.0f ms", r.UDP.Lost, r.UDP.Sent, float64(r.UDP.LongestSilence))
+	d.say("client", "UDP: %d of %d lost, longest silence %.0f ms", r.UDP.Lost, r.UDP.Sent, float64(r.UDP.LongestSilence))
 	d.say("client", "TCP: %d connections, %d broken, longest silence %.0f ms", r.TCP.Opened, r.TCP.Broken, float64(r.TCP.LongestSilence))
 }
 

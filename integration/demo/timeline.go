@@ -24,9 +24,13 @@ type demo struct {
 
 // say prints one line of the timeline: time, who, what.
 func (d *demo) say(who, format string, args ...any) {
+	d.sayAt(time.Now(), who, fmt.Sprintf(format, args...))
+}
+
+func (d *demo) sayAt(at time.Time, who, text string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fmt.Fprintf(d.out, "%8.3f  %-6s  %s\n", time.Since(d.start).Seconds(), who, fmt.Sprintf(format, args...))
+	fmt.Fprintf(d.out, "%8.3f  %-6s  %s\n", at.Sub(d.start).Seconds(), who, text)
 }
 
 func (d *demo) step(title string) {
@@ -35,16 +39,15 @@ func (d *demo) step(title string) {
 	fmt.Fprintf(d.out, "\n== %s\n", title)
 }
 
-// teller returns a function that puts a director's log lines, without time
-// stamp and attributes, on the timeline.
+// teller returns a function that puts a director's log lines on the timeline.
 func (d *demo) teller(who string) func(string) {
 	return func(line string) {
-		_, text, _ := strings.Cut(line, " ")
-		text = strings.TrimSpace(text)
-		for _, attr := range []string{" instance=", " virtual_server=", " from=", " to=", " reason=", " message_id="} {
-			text, _, _ = strings.Cut(text, attr)
+		stamp, text, _ := strings.Cut(line, " ")
+		at, err := time.Parse(time.RFC3339, stamp)
+		if err != nil {
+			at = time.Now()
 		}
-		d.say(who, "%s", text)
+		d.sayAt(at, who, strings.TrimSpace(text))
 	}
 }
 

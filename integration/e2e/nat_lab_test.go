@@ -83,9 +83,7 @@ func TestMasqueraded(t *testing.T) {
 // spread sends requests until both real servers answered, and none was lost.
 func (r *running) spread(t *testing.T, url string) {
 	t.Helper()
-	tr := r.traffic("--http", url)
-	time.Sleep(time.Second) // the length of the sample, not a wait
-	report, err := tr.Stop(r.ctx)
+	report, err := r.Measure(r.ctx, "client", time.Second, "--http", url)
 	r.check(err)
 	if report.HTTP.Lost > 0 || report.HTTP.ByServer["rs1"] == 0 || report.HTTP.ByServer["rs2"] == 0 {
 		t.Errorf("%s: %d of %d lost, by server %v, errors %v", url, report.HTTP.Lost, report.HTTP.Sent, report.HTTP.ByServer, report.HTTP.Errors)
@@ -137,9 +135,7 @@ func (r *running) webServerDies(t *testing.T) {
 		r.check(d.WaitStatus(r.ctx, "weight 0", weight(0)))
 	}
 	r.waitLog(r.d1, "www: real server 10.0.2.21:80: healthy -> failed (connection refused)")
-	tr := r.traffic("--http", web)
-	time.Sleep(time.Second) // the length of the sample, not a wait
-	report, err := tr.Stop(r.ctx)
+	report, err := r.Measure(r.ctx, "client", time.Second, "--http", web)
 	r.check(err)
 	if report.HTTP.Lost > 0 || report.HTTP.ByServer["rs1"] > 0 {
 		t.Errorf("after the fall time: %d requests lost, by server %v", report.HTTP.Lost, report.HTTP.ByServer)

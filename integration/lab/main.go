@@ -72,11 +72,22 @@ func up(file string) error {
 	if err != nil {
 		return err
 	}
-	if err := deb.Install(ctx, os.Stderr, "iproute2", "util-linux", "mount", "procps"); err != nil {
+	if err := installTools(ctx); err != nil {
 		return err
 	}
 	_, err = t.Up(ctx)
 	return err
+}
+
+// installTools installs the programs that topologies are built with, and that their exec lines use, where they are missing.
+func installTools(ctx context.Context) error {
+	var missing []string
+	for program, pkg := range map[string]string{"ip": "iproute2", "nsenter": "util-linux", "mount": "mount", "sysctl": "procps"} {
+		if _, err := exec.LookPath(program); err != nil {
+			missing = append(missing, pkg)
+		}
+	}
+	return deb.Install(ctx, os.Stderr, missing...)
 }
 
 func down(file string) error {

@@ -57,7 +57,7 @@ func buildPrograms(ctx context.Context) error {
 	for _, args := range [][]string{
 		{"make", "build"},
 		{"go", "build", "-o", "build/traffic", "./integration/traffic"},
-		{"go", "build", "-o", "build/lab", "./integration/lab"},
+		{"go", "build", "-o", "build/lab/lab", "./integration/lab"},
 	} {
 		c := exec.CommandContext(ctx, args[0], args[1:]...)
 		c.Stdout, c.Stderr = os.Stdout, os.Stderr
@@ -107,7 +107,7 @@ func (l layer) run(ctx context.Context) (tally, error) {
 		if err != nil {
 			return total, err
 		}
-		runIn(inside, "-exec", wd+"/build/lab vm")
+		runIn(inside, "-exec", wd+"/build/lab/lab vm")
 	}
 	return total, errors.Join(errs...)
 }

@@ -123,6 +123,8 @@ func measure(ctx context.Context, flags *flag.FlagSet, args []string, stdout, st
 	flags.TextVar(&c.TCP, "tcp", netip.AddrPort{}, "`address:port` to hold echo connections to")
 	flags.DurationVar(&c.TCPInterval, "tcp-interval", 10*time.Millisecond, "time between requests of an echo connection")
 	flags.IntVar(&c.Connections, "connections", 1, "echo connections")
+	flags.DurationVar(&c.Timeout, "timeout", time.Second,
+		"how long an HTTP request, opening a connection, or the last answers may take")
 	flags.DurationVar(&c.Duration, "duration", 10*time.Second, "how long to send, 0 until SIGTERM or SIGINT")
 	flags.DurationVar(&c.SilenceThreshold, "silence", 20*time.Millisecond,
 		"list silences that exceed the stream's interval by this")

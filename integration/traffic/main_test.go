@@ -47,13 +47,16 @@ func TestServeAndRun(t *testing.T) {
 		t.Fatalf("serve says %q", line)
 	}
 
-	var stdout, said strings.Builder
-	args := []string{"run", "--http", "http://" + on[1] + "/", "--tcp", on[2], "--udp", on[3], "--duration", "300ms", "--json"}
-	if code := run(ctx, args, &stdout, &said); code != 0 {
-		t.Fatalf("run exits with %d: %s", code, said.String())
+	var stdout strings.Builder
+	running, end := context.WithCancel(ctx)
+	defer end()
+	said := &saying{end: end}
+	args := []string{"run", "--http", "http://" + on[1] + "/", "--tcp", on[2], "--udp", on[3], "--timeout", "1m", "--duration", "0", "--json"}
+	if code := run(running, args, &stdout, said); code != 0 {
+		t.Fatalf("run exits with %d: %s", code, said.text.String())
 	}
-	if said.String() != "traffic: running\n" {
-		t.Errorf("run says %q", said.String())
+	if said.text.String() != "traffic: running\n" {
+		t.Errorf("run says %q", said.text.String())
 	}
 	var report meter.Report
 	if err := json.Unmarshal([]byte(stdout.String()), &report); err != nil {
@@ -66,6 +69,18 @@ func TestServeAndRun(t *testing.T) {
 			t.Errorf("%s: nothing answered by rs1", name)
 		}
 	}
+}
+
+// saying is a stderr that ends the run with the first thing that is written to it.
+type saying struct {
+	text strings.Builder
+	end  context.CancelFunc
+}
+
+// Write keeps b and ends the run.
+func (s *saying) Write(b []byte) (int, error) {
+	defer s.end()
+	return s.text.Write(b)
 }
 
 func TestCommandLine(t *testing.T) {

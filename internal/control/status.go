@@ -43,6 +43,10 @@ type Instance struct {
 	Received  uint64            `json:"adverts_received"`
 	Sent      uint64            `json:"adverts_sent"`
 	Discarded map[string]uint64 `json:"adverts_discarded,omitempty"` // by reason
+	// IntervalMismatch and AddressMismatch count adverts that were taken though
+	// their interval or VIPs are not ours.
+	IntervalMismatch uint64 `json:"adverts_interval_mismatch"`
+	AddressMismatch  uint64 `json:"adverts_address_mismatch"`
 }
 
 // VirtualServer is one address of a virtual server of the configuration.

@@ -24,7 +24,7 @@ const (
 	InstanceRecovered // it can again
 	AddressRestored   // a held VIP was missing and was put back
 	Contested         // a master of lower priority was heard
-	ConfigConflict    // another router is configured as only one may be
+	ConfigConflict    // another router's configuration does not fit ours
 	AdvertsDiscarded  // VRRP packets were dropped
 	SpeakerFailed     // VRRP, an address or an announcement failed; tried again
 	VerdictChanged    // the probes of a real server agree on a new verdict

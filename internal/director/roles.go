@@ -33,7 +33,7 @@ func (d *Director) takeSpeakerEvent(ctx context.Context, e speaker.Event) {
 	case speaker.Contested:
 		d.emit(ctx, Event{At: e.At, Kind: Contested, Instance: e.Instance, Reason: e.Peer.String(), Text: fmt.Sprintf("%s: %s of lower priority acts as master too; VIPs announced again", e.Instance, e.Peer)})
 	case speaker.Conflict:
-		d.emit(ctx, Event{At: e.At, Kind: ConfigConflict, Instance: e.Instance, Reason: e.Reason, Text: fmt.Sprintf("%s: %s from %s: configure only one of the two so", e.Instance, e.Reason, e.Peer)})
+		d.emit(ctx, Event{At: e.At, Kind: ConfigConflict, Instance: e.Instance, Reason: e.Reason, Text: fmt.Sprintf("%s: configuration of %s does not fit ours: %s", e.Instance, e.Peer, e.Reason)})
 	case speaker.Discarded:
 		d.emit(ctx, Event{At: e.At, Kind: AdvertsDiscarded, Instance: e.Instance, Reason: e.Reason.String(), Text: discardText(e)})
 	case speaker.Failed:

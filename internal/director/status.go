@@ -78,6 +78,7 @@ func instanceStatus(i speaker.InstanceStatus) control.Instance {
 		Name: i.Config.Name, Interface: i.Config.Interface, VRID: i.Config.VRID, Priority: i.Config.Priority,
 		State: i.State.String(), Since: i.Since, Reason: i.Reason,
 		Received: i.Received, Sent: i.Sent, Discarded: i.Discarded,
+		IntervalMismatch: i.IntervalMismatch, AddressMismatch: i.AddressMismatch,
 	}
 	if i.Fault != "" {
 		c.State, c.Reason = "fault", i.Fault

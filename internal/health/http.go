@@ -122,9 +122,6 @@ func (p *httpProber) ask(ctx context.Context, conn io.ReadWriter, target netip.A
 	if !p.expects(answer.StatusCode) {
 		return fmt.Errorf("status %d, expected %s", answer.StatusCode, joinRanges(p.status))
 	}
-	if answer.StatusCode == http.StatusSwitchingProtocols {
-		return nil // what follows is another protocol's, and has no end
-	}
 	body, err := p.read(answer.Body)
 	if err != nil {
 		return explain(ctx, err, fmt.Sprintf("status %d, but the body did not end within %s", answer.StatusCode, p.timeout))

@@ -2,7 +2,11 @@
 
 package ipvs
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/moby/ipvs"
+)
 
 // A Forward is the way packets travel to a destination. The numbers are the kernel's IP_VS_CONN_F_MASQ, _TUNNEL and
 // _DROUTE (linux/ip_vs.h); a table that others have written may contain the kernel's other two, "local node" and "bypass".
@@ -10,13 +14,13 @@ type Forward uint8
 
 // The forwarding methods. The zero value is masquerading, as it is the kernel's.
 const (
-	Masquerade Forward = 0 // network address translation, replies come back through the director
-	Tunnel     Forward = 2 // IP in IP, replies go to the client directly
-	Direct     Forward = 3 // direct routing on a shared link (gatewaying), replies go to the client directly
+	Masquerade Forward = ipvs.ConnectionFlagMasq        // network address translation, replies come back through the director
+	Tunnel     Forward = ipvs.ConnectionFlagTunnel      // IP in IP, replies go to the client directly
+	Direct     Forward = ipvs.ConnectionFlagDirectRoute // direct routing on a shared link (gatewaying), replies go to the client directly
 )
 
 // forwardMask is IP_VS_CONN_F_FWD_MASK: other bits of the kernel's connection flags are not the forwarding method.
-const forwardMask = 0x7
+const forwardMask = ipvs.ConnectionFlagFwdMask
 
 // String returns "masquerade", "tunnel", "direct", or for any other number "forward(4)".
 func (f Forward) String() string {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/mdlayher/netlink"
 
-	"github.com/lvs-ha/lvs-ha/internal/ipvs/genl"
+	"github.com/lvs-ha/lvs-ha/internal/genl"
 )
 
 // ErrNoIPVS says that the running kernel has no IPVS and that its module could not be loaded.

@@ -11,7 +11,7 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/lvs-ha/lvs-ha/internal/ipvs/genl"
+	"github.com/lvs-ha/lvs-ha/internal/genl"
 )
 
 // Commands of the family: IPVS_CMD_… of linux/ip_vs.h.

@@ -185,7 +185,7 @@ func TestHandlerFallsBackWhenJournald(t *testing.T) {
 			h, fallback := open(t, path)
 			tt.disturb(t, path, journald, h)
 			slog.New(h).With(KeyInstance, "web").WithGroup("probe").Error("gone", "type", "tcp")
-			if want := "ERROR gone instance=web probe.type=tcp\n"; !strings.HasSuffix(fallback.String(), want) {
+			if want := "ERROR gone probe.type=tcp\n"; !strings.HasSuffix(fallback.String(), want) {
 				t.Errorf("fallback wrote %q, want a line that ends in %q", fallback, want)
 			}
 		})

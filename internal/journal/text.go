@@ -14,8 +14,8 @@ import (
 )
 
 // TextHandler is a slog.Handler that writes one line for each record: time, level,
-// message, then key=value for each attribute, group names before the key joined by
-// dots. A value that has blanks, quotes or unprintable characters is quoted as in
+// message, then key=value for each attribute other than the fields of events,
+// group names before the key joined by dots. A value that has blanks, quotes or unprintable characters is quoted as in
 // Go, so that a record can't look like two. Safe for concurrent use.
 type TextHandler struct {
 	scope
@@ -74,9 +74,11 @@ func (h *TextHandler) WithGroup(name string) slog.Handler {
 	return &derived
 }
 
-// appendTextAttr writes " key=value". The message ID is for programs and left out.
+// appendTextAttr writes " key=value". The fields of events are for programs and
+// left out: an event's message says the same in words.
 func appendTextAttr(b []byte, key string, value slog.Value) []byte {
-	if key == KeyMessageID {
+	switch key {
+	case KeyInstance, KeyVirtualServer, KeyRealServer, KeyFrom, KeyTo, KeyReason, KeyMessageID:
 		return b
 	}
 	b = append(b, ' ')

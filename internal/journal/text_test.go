@@ -27,7 +27,7 @@ func TestTextLine(t *testing.T) {
 		{
 			"transition", slog.LevelInfo, "web: backup -> master (master down timer)",
 			[]slog.Attr{slog.String(KeyInstance, "web"), slog.String(KeyReason, "master down timer"), slog.String(KeyMessageID, strings.Repeat("0", 32))},
-			`INFO  web: backup -> master (master down timer) instance=web reason="master down timer"`,
+			`INFO  web: backup -> master (master down timer)`,
 		},
 		{
 			"group", slog.LevelWarn, "probe failed",

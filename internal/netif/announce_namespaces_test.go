@@ -50,13 +50,7 @@ func announces(frame []byte) bool {
 
 func TestAnnouncementsArrive(t *testing.T) {
 	w := newWorld(t)
-	watcher := w.watcher()
-	k := w.keeper()
-	w.await(watcher, "link up", func() bool {
-		all, err := k.Interfaces()
-		must(t, err)
-		return all["eth0"].Up
-	})
+	w.awaitUp()
 	ifi, err := net.InterfaceByName("peer0")
 	must(t, err)
 	conn, err := packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, nil)
@@ -90,11 +84,13 @@ func TestAnnouncementsArrive(t *testing.T) {
 	must(t, a.Announce(vips))
 	w.capture(conn, 3)
 	must(t, netlink.LinkDel(w.eth0))
+	w.eth0 = w.veth("eth0", "peer0")
+	must(t, a.Announce(vips))
+	must(t, netlink.LinkDel(w.eth0))
 	if err := a.Announce(vips); err == nil || !strings.Contains(err.Error(), "eth0") {
 		t.Errorf("interface gone: error %v", err)
 	}
 	w.eth0 = w.veth("eth0", "peer0")
-	must(t, a.Announce(vips))
 
 	// Nobody to tell on loopback, and an unknown interface does not stop the others.
 	must(t, a.Announce([]Address{addr("lo", "192.0.2.10/32")}))
@@ -111,6 +107,13 @@ func TestPeerBelievesAnnouncements(t *testing.T) {
 	peer, err := host.LinkByName("peer0")
 	must(t, err)
 	must(t, host.LinkSetUp(peer))
+	w.awaitUp()
+	// A carrier that comes late would flush the neighbour table.
+	w.await(w.watcherIn(ns), "peer up", func() bool {
+		peer, err = host.LinkByName("peer0")
+		must(t, err)
+		return peer.Attrs().OperState == netlink.OperUp
+	})
 	must(t, host.AddrAdd(peer, &netlink.Addr{IPNet: &net.IPNet{IP: net.IP{192, 0, 2, 99}, Mask: net.CIDRMask(24, 32)}}))
 
 	vips := []Address{addr("eth0", "192.0.2.10/24"), addr("eth0", "2001:db8::10/64")}
@@ -130,12 +133,6 @@ func TestPeerBelievesAnnouncements(t *testing.T) {
 		waiting[vip.Prefix.Addr().String()] = true
 	}
 
-	k, watcher := w.keeper(), w.watcher()
-	w.await(watcher, "link up", func() bool {
-		all, err := k.Interfaces()
-		must(t, err)
-		return all["eth0"].Up
-	})
 	a := NewAnnouncer()
 	defer a.Close()
 	must(t, a.Announce(vips))

@@ -13,11 +13,12 @@ import (
 func play(r *Rounds, start time.Time) []time.Duration {
 	var due []time.Duration
 	for at, ok := r.Next(); ok; at, ok = r.Next() {
-		if r.Due(at) {
-			due = append(due, at.Sub(start))
+		if !r.Due(at) {
+			return append(due, -1) // not due at its time
 		}
+		due = append(due, at.Sub(start))
 		if r.Due(at) {
-			due = append(due, -1) // twice
+			return append(due, -2) // due twice
 		}
 	}
 	return due
@@ -66,14 +67,15 @@ func TestRoundsEarly(t *testing.T) {
 
 func TestRoundsLate(t *testing.T) {
 	start := time.Unix(1000, 0)
-	var r Rounds
-	r.Start(start)
-	late := start.Add(60 * ms)
-	if !r.Due(late) || r.Due(late) {
-		t.Error("want exactly one round for those that were missed")
-	}
-	if at, ok := r.Next(); !ok || at.Sub(start) != 75*ms {
-		t.Errorf("next round at %s (%t), want 75 ms", at.Sub(start), ok)
+	for late, next := range map[time.Duration]time.Duration{30 * ms: 50 * ms, 60 * ms: 75 * ms, time.Second: 5000 * ms} {
+		var r Rounds
+		r.Start(start)
+		if !r.Due(start.Add(late)) || r.Due(start.Add(late)) {
+			t.Errorf("%s late: want exactly one round for those that were missed", late)
+		}
+		if at, ok := r.Next(); !ok || at.Sub(start) != next {
+			t.Errorf("%s late: next round at %s (%t), want %s", late, at.Sub(start), ok, next)
+		}
 	}
 }
 

@@ -90,14 +90,17 @@ func (w *world) keeper() *Keeper {
 }
 
 // watcher runs a watcher in the world until the test ends.
-func (w *world) watcher() *Watcher {
+func (w *world) watcher() *Watcher { return w.watcherIn(w.ns) }
+
+// watcherIn runs a watcher in another namespace.
+func (w *world) watcherIn(ns netns.NsHandle) *Watcher {
 	watcher := NewWatcher()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
 		// Never unlocked: the thread ends with the goroutine.
 		runtime.LockOSThread()
-		if err := netns.Set(w.ns); err != nil {
+		if err := netns.Set(ns); err != nil {
 			ended <- err
 			return
 		}
@@ -121,6 +124,17 @@ func (w *world) await(watcher *Watcher, what string, holds func() bool) {
 			w.t.Fatalf("not after %s: %s", patience, what)
 		}
 	}
+}
+
+// awaitUp waits until eth0 carries packets.
+func (w *world) awaitUp() {
+	w.t.Helper()
+	k := w.keeper()
+	w.await(w.watcher(), "eth0 up", func() bool {
+		all, err := k.Interfaces()
+		must(w.t, err)
+		return all["eth0"].Up
+	})
 }
 
 // lists returns the addresses of eth0 in the kernel's order, without the automatic link-local one.

@@ -10,6 +10,14 @@ import (
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
+const (
+	// lateness is how late a timer may be before it is distrusted.
+	lateness = 20 * time.Millisecond
+	// lateListen is how long a backup then listens: enough for its sockets to
+	// be read.
+	lateListen = 20 * time.Millisecond
+)
+
 // instance is one VRRP instance at work: a machine, and a group on the wire
 // for each family of its addresses.
 type instance struct {
@@ -25,7 +33,10 @@ type instance struct {
 	contested time.Time // when a Contested was last emitted
 	leaving   bool      // forgotten as soon as its machine stops
 	sendError string    // the last failed send, to say it once
-	conflict  string    // the last Conflict, likewise
+	conflict  Conflict  // the last one, likewise
+
+	lateFor  time.Time // the machine's deadline that was missed by more than lateness
+	lateTill time.Time // when it may be acted on
 }
 
 func newInstance(now time.Time, c Instance) *instance {
@@ -58,6 +69,30 @@ func (i *instance) update(now time.Time, w Instance) []vrrp.Action {
 	return i.machine.Update(now, w.parameters())
 }
 
+// next says when expire has to be called.
+func (i *instance) next() (time.Time, bool) {
+	next, ok := i.machine.Next()
+	if ok && next.Equal(i.lateFor) {
+		return i.lateTill, true
+	}
+	return next, ok
+}
+
+// expire lets the machine act on its timer. A backup that comes much too late,
+// since this machine was starved or paused, listens first: adverts of a live
+// master may wait in the sockets.
+func (i *instance) expire(now time.Time) []vrrp.Action {
+	at, ok := i.next()
+	if !ok || at.After(now) {
+		return nil
+	}
+	if i.machine.State() == vrrp.Backup && !at.Equal(i.lateTill) && now.Sub(at) > lateness {
+		i.lateFor, i.lateTill = at, now.Add(lateListen)
+		return nil
+	}
+	return i.machine.Expire(now)
+}
+
 // setLocal tells machine and groups the addresses that they send from.
 func (i *instance) setLocal(link netif.Interface) {
 	for f, g := range i.groups {
@@ -76,6 +111,8 @@ func (i *instance) status() InstanceStatus {
 		c := g.Counters()
 		st.Received += c.Received
 		st.Sent += c.Sent
+		st.IntervalMismatch += c.IntervalMismatch
+		st.AddressMismatch += c.AddressMismatch
 		for _, d := range vrrp.Discards() {
 			if n := c.Discarded[d]; n > 0 {
 				st.Discarded[d.String()] += n

@@ -81,8 +81,9 @@ type Contested struct {
 	Peer     netip.Addr
 }
 
-// Conflict says that another router is configured as only one may be, for
-// example as a second address owner. Nothing changes by itself.
+// Conflict says that the configuration of another router does not fit ours:
+// other VIPs, another interval, a second address owner. Nothing changes by
+// itself.
 type Conflict struct {
 	At       time.Time
 	Instance string
@@ -126,6 +127,9 @@ type InstanceStatus struct {
 	Received  uint64
 	Sent      uint64
 	Discarded map[string]uint64
+	// IntervalMismatch and AddressMismatch count adverts that were taken though
+	// they disagree with our configuration.
+	IntervalMismatch, AddressMismatch uint64
 }
 
 func (Transition) event() {}

@@ -222,10 +222,7 @@ func (s *Speaker) perform(now time.Time, i *instance, actions []vrrp.Action) {
 				s.emit(Contested{At: now, Instance: i.config.Name, Peer: a.Peer})
 			}
 		case vrrp.Conflict:
-			if said := a.Reason.String() + a.Peer.String(); said != i.conflict {
-				i.conflict = said
-				s.emit(Conflict{At: now, Instance: i.config.Name, Reason: a.Reason.String(), Peer: a.Peer})
-			}
+			s.conflict(now, i, a.Reason.String(), a.Peer)
 		}
 	}
 }
@@ -282,7 +279,9 @@ func (s *Speaker) receive(now time.Time, r received) {
 		s.discard(now, r, "", vrrp.DiscardVRID)
 		return
 	}
-	advert, err := i.groups[r.conn.wire.family].Receive(r.packet, i.config.parameters())
+	group := i.groups[r.conn.wire.family]
+	before := group.Counters()
+	advert, err := group.Receive(r.packet, i.config.parameters())
 	if d, ok := errors.AsType[vrrp.Discard](err); ok {
 		s.discard(now, r, i.config.Name, d)
 		return
@@ -290,7 +289,28 @@ func (s *Speaker) receive(now time.Time, r received) {
 	if advert.Priority > 0 {
 		i.peer = r.packet.Source
 	}
+	after := group.Counters()
+	switch {
+	case after.AddressMismatch > before.AddressMismatch:
+		s.conflict(now, i, "its list of VIPs differs from ours", r.packet.Source)
+	case after.IntervalMismatch > before.IntervalMismatch:
+		s.conflict(now, i, fmt.Sprintf("its advert_interval is %s", advert.MaxAdvertInterval), r.packet.Source)
+	}
 	s.perform(now, i, i.machine.Receive(now, r.conn.wire.family, advert, r.packet.Source))
+}
+
+// conflict reports a disagreement with a peer, once while it lasts and at most
+// once a second.
+func (s *Speaker) conflict(now time.Time, i *instance, reason string, peer netip.Addr) {
+	c := Conflict{Instance: i.config.Name, Reason: reason, Peer: peer}
+	known := i.conflict
+	known.At = time.Time{}
+	if c == known || now.Sub(i.conflict.At) < time.Second {
+		return
+	}
+	c.At = now
+	i.conflict = c
+	s.emit(c)
 }
 
 func (s *Speaker) find(w wire, vrid uint8) *instance {
@@ -312,9 +332,7 @@ func (s *Speaker) discard(now time.Time, r received, instance string, d vrrp.Dis
 // expire does everything whose time has come.
 func (s *Speaker) expire(now time.Time) {
 	for _, i := range s.instances {
-		if next, ok := i.machine.Next(); ok && !next.After(now) {
-			s.perform(now, i, i.machine.Expire(now))
-		}
+		s.perform(now, i, i.expire(now))
 	}
 	if due(s.retryAt, now) {
 		s.retryAt = time.Time{}
@@ -345,7 +363,7 @@ func (s *Speaker) untilNext(now time.Time) time.Duration {
 		}
 	}
 	for _, i := range s.instances {
-		earlier(i.machine.Next())
+		earlier(i.next())
 		earlier(i.rounds.Next())
 	}
 	earlier(s.renewAt, !s.renewAt.IsZero())

@@ -303,3 +303,61 @@ func TestRefusedVIPIsTriedAgain(t *testing.T) {
 		}
 	})
 }
+
+func TestConfigurationOfAPeerThatDiffersIsSaidOnce(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		vip      string
+		interval time.Duration
+		want     string
+	}{
+		{"VIPs", "192.0.2.99", time.Second, "its list of VIPs differs from ours"},
+		{"interval", "192.0.2.10", 2 * time.Second, "its advert_interval is 2s"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := start(t, newHost(&segment{}, "192.0.2.1"))
+				r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+				synctest.Wait()
+				group := vrrp.NewGroup(51, vrrp.IPv4, []netip.Addr{netip.MustParseAddr(test.vip)})
+				group.SetLocal(netip.MustParseAddr("192.0.2.9"))
+				for range 3 {
+					r.segment.inject(nil, vrrp.IPv4, vrrp.Packet{Payload: group.Advertisement(200, test.interval, nil), Source: netip.MustParseAddr("192.0.2.9"), Destination: vrrp.IPv4.Group(), TTL: 255})
+					wait(time.Second)
+				}
+				got := seen[Conflict](r)
+				if len(got) != 1 || got[0].Reason != test.want {
+					t.Errorf("conflicts = %+v, want one: %s", got, test.want)
+				}
+				if tr := seen[Transition](r); len(tr) != 1 {
+					t.Errorf("a peer that differs was not followed: %+v", tr)
+				}
+			})
+		})
+	}
+}
+
+// TestLateBackupListensFirst: adverts of a live master wait in the sockets when
+// this machine was paused.
+func TestLateBackupListensFirst(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	i := newInstance(now, instanceOf(100, vip4))
+	i.machine.Startup(now)
+	deadline, _ := i.machine.Next()
+	late := deadline.Add(time.Minute)
+	if got := i.expire(late); got != nil {
+		t.Fatalf("a minute late: %v, want to listen first", got)
+	}
+	next, ok := i.next()
+	if !ok || !next.After(late) {
+		t.Fatalf("next = %v, %t; want a moment later", next, ok)
+	}
+	if got := i.expire(next); len(got) == 0 {
+		t.Error("nobody was heard: want to take over")
+	}
+	i = newInstance(now, instanceOf(100, vip4))
+	i.machine.Startup(now)
+	if got := i.expire(deadline); len(got) == 0 {
+		t.Error("on time: want to take over at once")
+	}
+}

@@ -11,16 +11,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/lvs-ha/lvs-ha/internal/ipvs/genl"
+	"github.com/lvs-ha/lvs-ha/internal/genl"
 )
 
 // ErrNoAnswer says that a command was sent whose acknowledgement did not come: it may have been carried out or not.
 var ErrNoAnswer = genl.ErrNoAnswer
 
-// answerTimeout bounds the wait for the kernel's answer. It is there as soon as the command is carried out, or never: a
-// daemon that is stopped before its thread ever ran ends with EINTR, which netlink takes for a request to be silent
-// (netlink_rcv_skb in net/netlink/af_netlink.c). A wait that was too short does no harm where the outcome is read back.
-const answerTimeout = 250 * time.Millisecond
+const (
+	// answerTimeout bounds the wait for the kernel's answer, which is there as soon as the command is carried out.
+	answerTimeout = 3 * time.Second
+	// stopTimeout bounds it for a stop, whose answer may be lost: a daemon that is stopped before its thread ever ran ends
+	// with EINTR, which netlink takes for a request to be silent (netlink_rcv_skb in net/netlink/af_netlink.c). A wait that
+	// was too short does no harm where the outcome is read back.
+	stopTimeout = 250 * time.Millisecond
+)
 
 // Kernel is the sync daemons of the network namespace of the calling thread. Not safe for concurrent use: it has one owner.
 // After a failed call it can be used on.
@@ -75,6 +79,8 @@ func (k *Kernel) Start(ctx context.Context, d Daemon) error {
 // Stop stops the daemon of a role. The error is [unix.ESRCH] when there is none, and may be [ErrNoAnswer] though the daemon
 // has stopped, if it had only just been started.
 func (k *Kernel) Stop(ctx context.Context, r Role) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
 	req, err := stopRequest(r)
 	if err == nil {
 		err = k.do(ctx, req)

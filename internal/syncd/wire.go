@@ -9,7 +9,7 @@ import (
 
 	"github.com/mdlayher/netlink"
 
-	"github.com/lvs-ha/lvs-ha/internal/ipvs/genl"
+	"github.com/lvs-ha/lvs-ha/internal/genl"
 )
 
 // Commands of the family: IPVS_CMD_… of linux/ip_vs.h.

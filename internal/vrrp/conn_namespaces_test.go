@@ -139,8 +139,8 @@ func receive(t *testing.T, packets <-chan Packet) Packet {
 		return p
 	case <-time.After(readTimeout):
 		t.Fatalf("no packet for %v", readTimeout)
+		return Packet{}
 	}
-	panic("unreachable")
 }
 
 func TestConnExchange(t *testing.T) {
@@ -241,7 +241,7 @@ func TestConnReportsForeignTTLAndDestination(t *testing.T) {
 	}
 }
 
-// TestConnPadding sends a frame whose IP datagram is shorter than the smallest
+// TestChecklist12Padding sends a frame whose IP datagram is shorter than the smallest
 // Ethernet payload, padded with octets that are no part of it.
 func TestChecklist12Padding(t *testing.T) {
 	s := newSegment(t)

@@ -25,7 +25,7 @@ func fakeTools(t *testing.T, withApt bool, fails string) (calls string) {
 	}
 	script("dpkg-query", `for p; do :; done; [ "$p" = present ] && printf installed`)
 	if withApt {
-		script("apt-get", `shift 2; echo "$*" >>`+calls+`; echo "apt says $1"
+		script("apt-get", `shift 3; echo "$*" >>`+calls+`; echo "apt says $1"
 case $1 in install) n=$(/bin/grep -c ^install `+calls+`); [ "$n" -gt `+fails+` ];; esac`)
 	}
 	t.Setenv("PATH", dir)
@@ -49,7 +49,7 @@ func TestInstall(t *testing.T) {
 		{name: "one missing", packages: []string{"present", "absent"}, fails: "0", calls: []string{install}},
 		{name: "lists out of date", packages: []string{"absent"}, fails: "1", calls: []string{install, "update", install}},
 		{name: "not to be had", packages: []string{"absent"}, fails: "9", calls: []string{install, "update", install},
-			wantErr: "install Debian packages absent: "},
+			wantErr: "exit status 1\napt says install"},
 		{name: "no apt-get", packages: []string{"absent"}, noApt: true,
 			wantErr: `install Debian packages absent: exec: "apt-get": executable file not found in $PATH: install what they hold by hand`},
 	}
@@ -72,5 +72,19 @@ func TestInstall(t *testing.T) {
 				t.Errorf("log has not the output of %d calls:\n%s", want, &log)
 			}
 		})
+	}
+}
+
+func TestDependency(t *testing.T) {
+	const depends = `linux-image-amd64
+  Depends: linux-base
+  Recommends: linux-image-other
+  Depends: linux-image-6.1.0-56-amd64
+    linux-image-6.1.0-56-amd64-unsigned
+`
+	for prefix, want := range map[string]string{"linux-image-": "linux-image-6.1.0-56-amd64", "none": ""} {
+		if got := dependency(depends, prefix); got != want {
+			t.Errorf("dependency %s*: got %q, want %q", prefix, got, want)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,13 +29,13 @@ func (l *Lab) Down() error {
 		}
 		l.owner = o
 	}
-	err := removeNodes(l.topology)
+	err := remove(l.topology, l.state)
 	for _, n := range l.nodes {
 		if n.main != nil {
 			<-n.main
 		}
 	}
-	err = errors.Join(err, l.state.remove(), l.owner.release())
+	err = errors.Join(err, l.owner.release())
 	l.owner = nil
 	if err != nil {
 		return fmt.Errorf("bring lab %s down: %w", l.topology.Name, err)
@@ -48,23 +49,21 @@ func removeLeftovers(t *Topology) error {
 	before, err := s.read()
 	switch {
 	case err == nil:
-		if err := removeNodes(before); err != nil {
+		if err := remove(before, s); err != nil {
 			return err
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if err := removeNodes(t); err != nil {
-		return err
-	}
-	return s.remove()
+	return remove(t, s)
 }
 
-// removeNodes kills the processes in the nodes and removes the named network namespaces; the links go with these.
-func removeNodes(t *Topology) error {
+// remove ends the processes in the nodes, then removes the names and the files of their namespaces; the links go with
+// these. What was on its way into a node meanwhile is ended last, when nothing new can find the way.
+func remove(t *Topology, s state) error {
 	spaces := map[namespace]bool{}
 	for _, n := range t.Nodes {
-		for _, path := range []string{netnsPath(t.Name, n.Name), stateOf(t.Name).mountNS(n.Name)} {
+		for _, path := range []string{netnsPath(t.Name, n.Name), s.mountNS(n.Name)} {
 			if ns, ok := namespaceAt(path); ok {
 				spaces[ns] = true
 			}
@@ -79,6 +78,7 @@ func removeNodes(t *Topology) error {
 			errs = append(errs, fmt.Errorf("delete network namespace %s: %w", netnsName(t.Name, n.Name), err))
 		}
 	}
+	errs = append(errs, s.remove(), killAll(spaces))
 	return errors.Join(errs...)
 }
 
@@ -134,15 +134,21 @@ func processesIn(spaces map[namespace]bool) ([]int, error) {
 	return pids, nil
 }
 
-// isIn reports whether a process's network or mount namespace is one of spaces.
+// isIn reports whether a process's network or mount namespace is one of spaces, or will be: nsenter(1) opens all that it
+// is to enter first.
 func isIn(pid int, spaces map[namespace]bool) bool {
-	for _, kind := range []string{"net", "mnt"} {
-		ns, ok := namespaceAt(filepath.Join("/proc", strconv.Itoa(pid), "ns", kind))
-		if ok && spaces[ns] {
-			return true
+	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	paths := []string{proc + "/ns/net", proc + "/ns/mnt"}
+	if name, err := os.ReadFile(proc + "/comm"); err == nil && string(name) == "nsenter\n" {
+		open, _ := os.ReadDir(proc + "/fd") // gone meanwhile: then it is no nsenter any more
+		for _, fd := range open {
+			paths = append(paths, filepath.Join(proc, "fd", fd.Name()))
 		}
 	}
-	return false
+	return slices.ContainsFunc(paths, func(path string) bool {
+		ns, ok := namespaceAt(path)
+		return ok && spaces[ns]
+	})
 }
 
 // kill ends one process of the namespaces and waits until it has ended.

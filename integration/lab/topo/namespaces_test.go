@@ -13,7 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -139,11 +139,14 @@ func TestNodesAreApart(t *testing.T) {
 	a, b := l.Node("a"), l.Node("b")
 
 	show := `hostname; cat /run/said 2>/dev/null || echo nothing said; ls /run; ls /sys/class/net; echo "$GREETING"`
-	if diff := cmp.Diff("a\nhello\nlab-test.txt\nlock\nsaid\neth1\nlo\nhello\n", output(t, a, show)); diff != "" {
+	if diff := cmp.Diff("a\nhello\nlab-test.txt\nsaid\neth1\nlo\nhello\n", output(t, a, show)); diff != "" {
 		t.Errorf("node a (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff("b\nnothing said\nlock\neth1\nlo\nhello\n", output(t, b, show)); diff != "" {
+	if diff := cmp.Diff("b\nnothing said\neth1\nlo\nhello\n", output(t, b, show)); diff != "" {
 		t.Errorf("node b (-want +got):\n%s", diff)
+	}
+	if got := output(t, b, "grep nsfs /proc/self/mountinfo || true"); got != "" {
+		t.Errorf("node b would keep other nodes' namespaces alive:\n%s", got)
 	}
 	if l.Node("c") != nil {
 		t.Error("there is a node that the file does not have")
@@ -186,6 +189,9 @@ func TestDo(t *testing.T) {
 	namespacesLayer(t)
 	file, _ := write(t, twoHosts)
 	l := up(t, file)
+	runtime.LockOSThread() // to see where Do leaves the thread
+	defer runtime.UnlockOSThread()
+	before := ownNetNS(t)
 	var listener net.Listener
 	err := l.Node("a").Do(func() (err error) {
 		listener, err = net.Listen("tcp", "192.0.2.1:7")
@@ -224,14 +230,19 @@ func TestDo(t *testing.T) {
 	if err := l.Node("a").Do(func() error { return failed }); !errors.Is(err, failed) {
 		t.Errorf("Do returns %v, want its function's error", err)
 	}
-	if _, err := net.InterfaceByName("eth1"); err == nil {
-		if host, _ := net.InterfaceByName("lo"); host != nil {
-			addrs, _ := net.InterfaceAddrs()
-			if slices.ContainsFunc(addrs, func(a net.Addr) bool { return strings.HasPrefix(a.String(), "192.0.2.") }) {
-				t.Error("Do has left its thread in the node")
-			}
-		}
+	if after := ownNetNS(t); before != after {
+		t.Errorf("Do has left its thread in %s, found it in %s", after, before)
 	}
+}
+
+// ownNetNS names the network namespace of the calling thread.
+func ownNetNS(t *testing.T) string {
+	t.Helper()
+	ns, err := os.Readlink("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ns
 }
 
 func TestBinds(t *testing.T) {

@@ -36,10 +36,16 @@ type plan struct {
 }
 
 // unmountRun detaches what the host has mounted below /run. Namespaces of other labs are among it: a copy of their mounts
-// would keep them alive after their removal, with all their links.
-const unmountRun = `while read -r _ _ _ _ point _; do
-	case $point in /run/*) umount -n -l "$point" 2>/dev/null || true ;; esac
+// would keep them alive after their removal, with all their links. A mount goes with the one that it is inside of, and
+// that stands before it in the list. Names that the kernel writes with a backslash are left alone.
+const unmountRun = `outer=/run/none
+while read -r _ _ _ _ point _; do
+	case $point in
+	*\\* | "$outer"/*) ;;
+	/run/*) outer=$point; set -- "$@" "$point" ;;
+	esac
 done </proc/self/mountinfo
+[ $# -eq 0 ] || umount -n -l "$@"
 `
 
 // boundTo is a bind whose target has been looked up.
@@ -90,7 +96,6 @@ func planMounts(host hostView, dir string, binds []Bind) (string, error) {
 	// The new /run is put together over /sys, which is about to be replaced as well: /run itself still holds our scratch
 	// folder, and perhaps sources of binds.
 	p.add("mount", "-n", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/sys")
-	p.add("mkdir", "/sys/lock")
 	for _, b := range inRun {
 		p.bind(b, filepath.Join("/sys", strings.TrimPrefix(b.target(), "/run")), true)
 	}

@@ -57,7 +57,6 @@ func TestPlanMounts(t *testing.T) {
 	}
 	const (
 		newRun = `mount -n -t tmpfs -o mode=0755 tmpfs /sys
-mkdir /sys/lock
 `
 		finish = unmountRun + `mount -n --move /sys /run
 mount -n -t sysfs sysfs /sys

@@ -3,14 +3,18 @@
 package topo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Lab is a topology that is up. Its methods may be called from several goroutines, Down from one.
@@ -23,7 +27,7 @@ type Lab struct {
 
 // Up builds the topology: namespaces, links, exec lines, main processes. What an earlier run of the same name left is
 // removed first; a lab whose maker is still running is refused. A failed Up removes what it made. It needs root, and
-// the programs ip, nsenter, unshare and mount (Debian: iproute2, util-linux, mount).
+// the programs ip, nsenter and mount (Debian: iproute2, util-linux, mount).
 //
 // The lab outlives the process unless Down is called: that is what makes it usable from a command line. The next Up of
 // the same name finds what a killed test left.
@@ -115,20 +119,49 @@ func (n *Node) createNamespaces(ctx context.Context) error {
 	if err := os.MkdirAll(n.state.scratch(n.spec.Name), 0o755); err != nil {
 		return fmt.Errorf("make folder of node %s: %w", n.spec.Name, err)
 	}
-	for _, holder := range []string{n.state.mountNS(n.spec.Name), n.state.utsNS(n.spec.Name)} {
-		if err := os.WriteFile(holder, nil, 0o644); err != nil {
-			return fmt.Errorf("make mount point of a namespace of node %s: %w", n.spec.Name, err)
-		}
-	}
 	if err := run(exec.CommandContext(ctx, "ip", "netns", "add", n.NetNS())); err != nil {
 		return fmt.Errorf("create network namespace of node %s: %w", n.spec.Name, err)
 	}
-	inside := mounts + "echo " + shellQuote(n.spec.Name) + " >/proc/sys/kernel/hostname\n"
-	cmd := exec.CommandContext(ctx, "nsenter", "--net="+netnsPath(n.lab, n.spec.Name), "--",
-		"unshare", "--mount="+n.state.mountNS(n.spec.Name), "--uts="+n.state.utsNS(n.spec.Name), "--propagation=private", "--",
-		"sh", "-c", inside)
-	if err := run(cmd); err != nil {
+	if err := n.settle(ctx, mounts+"echo "+shellQuote(n.spec.Name)+" >/proc/sys/kernel/hostname\n"); err != nil {
 		return fmt.Errorf("create mount and UTS namespaces of node %s: %w", n.spec.Name, err)
+	}
+	return nil
+}
+
+// settle starts a shell in the node's network namespace and in new mount and UTS namespaces, makes mounts hold these
+// two, and only then lets the shell run the script.
+func (n *Node) settle(ctx context.Context, script string) error {
+	var out bytes.Buffer
+	shell := exec.CommandContext(ctx, "sh")
+	shell.Stdout, shell.Stderr = &out, &out
+	shell.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS} // private mounts, too
+	stdin, err := shell.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("make pipe to shell: %w", err)
+	}
+	if err := n.Do(shell.Start); err != nil {
+		return fmt.Errorf("start shell: %w", err)
+	}
+	held := n.hold(shell.Process.Pid)
+	if held == nil {
+		_, held = io.WriteString(stdin, script)
+	}
+	held = errors.Join(held, stdin.Close())
+	if err := shell.Wait(); err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(out.String()))
+	}
+	return held
+}
+
+// hold binds the mount and UTS namespaces of a process to files, which keep them when the process has ended.
+func (n *Node) hold(pid int) error {
+	for kind, file := range map[string]string{"mnt": n.state.mountNS(n.spec.Name), "uts": n.state.utsNS(n.spec.Name)} {
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			return fmt.Errorf("make mount point of namespace: %w", err)
+		}
+		if err := unix.Mount(fmt.Sprintf("/proc/%d/ns/%s", pid, kind), file, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("bind %s namespace to %s: %w", kind, file, err)
+		}
 	}
 	return nil
 }

@@ -11,34 +11,32 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+
+	"github.com/lvs-ha/lvs-ha/integration/lab/vm/job"
 )
 
-// kernelProgram is user-mode Linux as Debian names it.
-const kernelProgram = "linux.uml"
-
 // Available reports whether real IPVS can be had here, and how, or why not: the running kernel has it, or its module
-// can be loaded, or user-mode Linux can run (Run installs it).
+// can be loaded, or a virtual machine can run (Run installs what it needs).
 func Available() (bool, string) {
 	switch {
 	case hasIPVS():
 		return true, "the running kernel has IPVS"
 	case InGuest():
-		return false, "the virtual machine's kernel cannot load ip_vs: is " + modulesDir + " complete?"
+		return false, "the virtual machine's kernel cannot load ip_vs: are its modules complete?"
 	case runtime.GOARCH != "amd64":
-		return false, "the running kernel has no IPVS, and user-mode Linux is for x86-64 only"
+		return false, "the running kernel has no IPVS, and the virtual machine is for x86-64 only"
 	}
-	if _, err := exec.LookPath(kernelProgram); err != nil {
-		if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
-			return false, "the running kernel has no IPVS; install Debian's package user-mode-linux to run one that has"
-		}
+	have := func(program string) bool { _, err := exec.LookPath(program); return err == nil }
+	if !have(umlProgram) && !have(qemuProgram) && !(have("apt-get") && os.Geteuid() == 0) {
+		return false, "the running kernel has no IPVS; install Debian's package user-mode-linux or qemu-system-x86 to run one that has"
 	}
-	return true, "user-mode Linux"
+	return true, "a virtual machine"
 }
 
 // InGuest reports whether this process runs inside the virtual machine.
 func InGuest() bool {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	return err == nil && bytes.Contains(text, []byte("User Mode Linux"))
+	text, err := os.ReadFile("/proc/cmdline")
+	return err == nil && bytes.Contains(text, []byte(job.Param+"="))
 }
 
 // RerunIfNeeded returns if the running kernel has IPVS, or its module can be loaded. Otherwise it runs the same program

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 
@@ -20,12 +19,11 @@ type cpu struct {
 	lock   *os.File // held while a machine runs on it; nil when all CPUs were taken
 }
 
-// reserveCPU chooses a CPU that no other machine runs on, or failing that shares one.
-func reserveCPU(log io.Writer) cpu {
+// allowedCPUs returns the CPUs that this process may run on, at least one.
+func allowedCPUs() []int {
 	var allowed unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
-		fmt.Fprintf(log, "find the CPUs to run on: %v: taking the first\n", err)
-		allowed.Set(0)
+		return []int{0} // there are more CPUs than fit into the set
 	}
 	var numbers []int
 	for n := range len(allowed) * 64 {
@@ -33,6 +31,12 @@ func reserveCPU(log io.Writer) cpu {
 			numbers = append(numbers, n)
 		}
 	}
+	return numbers
+}
+
+// reserveCPU chooses a CPU that no other machine runs on, or failing that shares one.
+func reserveCPU(log io.Writer) cpu {
+	numbers := allowedCPUs()
 	for _, n := range numbers {
 		if lock := lockCPU(n); lock != nil {
 			return cpu{number: n, lock: lock}
@@ -58,8 +62,8 @@ func lockCPU(n int) *os.File {
 	return f
 }
 
-// start starts a command on the CPU: a process inherits the CPUs of the thread that makes it.
-func (c cpu) start(cmd *exec.Cmd) error {
+// run calls f on the CPU. A process that f starts stays there: it inherits the CPUs of the thread that makes it.
+func (c cpu) run(f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var before, one unix.CPUSet
@@ -70,11 +74,11 @@ func (c cpu) start(cmd *exec.Cmd) error {
 	if err := unix.SchedSetaffinity(0, &one); err != nil {
 		return fmt.Errorf("move to CPU %d: %w", c.number, err)
 	}
-	started := cmd.Start()
+	result := f()
 	if err := unix.SchedSetaffinity(0, &before); err != nil {
 		runtime.LockOSThread() // never unlocked: the thread is of no use to others and ends with its goroutine
 	}
-	return started
+	return result
 }
 
 func (c cpu) release() {

@@ -23,44 +23,48 @@ import (
 // consoleFile is the kernel's console, in the job folder.
 const consoleFile = "console"
 
-// boot runs a machine from start to end. ended says how the kernel's process ended; the command's fate is in dir.
-func boot(ctx context.Context, opt Options, tools tools, dir string) (ended error, err error) {
+// machine is a machine of one kind, ready to be started.
+type machine interface {
+	// guest tells the guest where its things are.
+	guest() job.Guest
+	// command returns the machine's process for the job in dir. It has the kernel's console as standard output, and the
+	// other consoles on the descriptors of package job.
+	command(opt Options, dir string, j job.Job) (*exec.Cmd, error)
+	// start starts that process. release is called when it has ended.
+	start(cmd *exec.Cmd, log io.Writer) (release func(), err error)
+}
+
+// boot runs a machine from start to end. ended says how its process ended; the command's fate is in dir.
+func boot(ctx context.Context, opt Options, m machine, dir string, j job.Job) (ended error, err error) {
 	if strings.ContainsAny(dir, " \t\n,") {
-		return nil, fmt.Errorf("start virtual machine: job folder %q: kernel parameters take no blank and no comma: set TMPDIR", dir)
+		return nil, fmt.Errorf("job folder %q: kernel parameters take no blank and no comma: set TMPDIR", dir)
 	}
-	if err := checkShm(opt.Memory); err != nil {
-		return nil, fmt.Errorf("start virtual machine: %w", err)
+	cmd, err := m.command(opt, dir, j)
+	if err != nil {
+		return nil, err
 	}
 	console, err := os.Create(filepath.Join(dir, consoleFile))
 	if err != nil {
-		return nil, fmt.Errorf("start virtual machine: %w", err)
+		return nil, err
 	}
 	defer console.Close()
 	var wires wires
 	defer wires.close()
 	if err := wires.open(); err != nil {
-		return nil, fmt.Errorf("start virtual machine: %w", err)
+		return nil, err
 	}
-
-	cmd := exec.Command(tools.kernel,
-		"mem="+opt.Memory, "uml_dir="+dir+"/", "umid=uml",
-		"root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "init="+tools.init, job.Param+"="+dir,
-		"con=null", "ssl=null", "con0=null,fd:1",
-		fmt.Sprintf("con1=null,fd:%d", job.StdoutFD), fmt.Sprintf("con2=null,fd:%d", job.StderrFD),
-		fmt.Sprintf("con3=fd:%d,null", job.ControlFD), "quiet")
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LD_PRELOAD=" + tools.shim}
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.ExtraFiles = []*os.File{wires.stdout.w, wires.stderr.w, wires.control.r} // descriptors 3, 4, 5: job.StdoutFD and so on
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}                         // its helper processes are in its group, to be killed with it
-	cpu := reserveCPU(opt.Log)
-	defer cpu.release()
-	if err := cpu.start(cmd); err != nil {
-		return nil, fmt.Errorf("start virtual machine: %w", err)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}                         // all its processes are in its group, to be killed with it
+	release, err := m.start(cmd, opt.Log)
+	if err != nil {
+		return nil, err
 	}
+	defer release()
 	guard, err := startGuard(cmd.Process.Pid)
 	if err != nil {
 		killGroup(cmd.Process.Pid)
-		return nil, errors.Join(fmt.Errorf("start virtual machine: %w", err), cmd.Wait())
+		return nil, errors.Join(err, cmd.Wait())
 	}
 	wires.closeRemote()
 
@@ -99,7 +103,7 @@ func watch(ctx context.Context, signals <-chan os.Signal, control io.Writer, pid
 	}
 }
 
-// killGroup kills user-mode Linux with its helpers and the processes in it, which are processes of the host too.
+// killGroup kills the machine. User-mode Linux has helpers, and the guest's processes are processes of the host too.
 func killGroup(pid int) { _ = unix.Kill(-pid, unix.SIGKILL) }
 
 // guard is a process that kills the machine when we end without having done so.
@@ -130,17 +134,25 @@ func (g *guard) dismiss() {
 	_ = g.cmd.Wait()
 }
 
-// pipe is an anonymous pipe.
-type pipe struct{ r, w *os.File }
+// wire is a pair of connected sockets, of which one is read and the other written: QEMU takes no pipe that it inherits.
+type wire struct{ r, w *os.File }
 
-// wires are the pipes between us and the machine's consoles.
-type wires struct{ stdout, stderr, control pipe }
+func openWire() (wire, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return wire{}, fmt.Errorf("make sockets to console: %w", err)
+	}
+	return wire{r: os.NewFile(uintptr(fds[0]), "console"), w: os.NewFile(uintptr(fds[1]), "console")}, nil
+}
+
+// wires lead from us to the machine's consoles.
+type wires struct{ stdout, stderr, control wire }
 
 func (w *wires) open() error {
-	for _, p := range []*pipe{&w.stdout, &w.stderr, &w.control} {
+	for _, wire := range []*wire{&w.stdout, &w.stderr, &w.control} {
 		var err error
-		if p.r, p.w, err = os.Pipe(); err != nil {
-			return fmt.Errorf("make pipe to console: %w", err)
+		if *wire, err = openWire(); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -154,8 +166,8 @@ func (w *wires) closeRemote() {
 }
 
 func (w *wires) close() {
-	for _, p := range []pipe{w.stdout, w.stderr, w.control} {
-		p.r.Close()
-		p.w.Close()
+	for _, wire := range []wire{w.stdout, w.stderr, w.control} {
+		wire.r.Close()
+		wire.w.Close()
 	}
 }

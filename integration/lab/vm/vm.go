@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package vm runs commands in a virtual machine whose kernel has IPVS: user-mode Linux over the host's own files.
+// Package vm runs commands in a virtual machine whose kernel has IPVS, over the host's own files.
 //
-// Debian's package user-mode-linux holds the kernel; it is an ordinary program and needs neither root nor a hypervisor.
+// There are two kinds of machine, and neither needs a hypervisor. User-mode Linux (Debian's package user-mode-linux) is
+// an ordinary program: it computes at the host's speed, but stops a process at each of its system calls. QEMU (Debian's
+// package qemu-system-x86, with the kernel of linux-image-amd64) emulates a computer in software: it computes at a
+// twentieth of the host's speed, but its system calls cost the host nothing. A measurement of a few milliseconds decides: user-mode
+// Linux where a stop is cheap, else QEMU; the other one where the first cannot be had. The environment variable
+// LVSHA_LAB_VM=uml or LVSHA_LAB_VM=qemu decides instead.
+//
 // The guest's root folder is the host's, so the programs, libraries and test binaries of the host run in it as they are.
 // The host is safe from them: everything the guest writes lands in its memory, except in the repository's build folder,
 // the folders of Options.Writable, and a temporary folder that goes with the machine.
 //
-// Three programs play together: linux.uml (with a shim for CPUs that it does not know, see shim/umlshim.c), the guest's
-// process 1 (init), and this package, which prepares both in the build folder, starts the machine on one CPU (system
-// calls are ten times cheaper there), copies its consoles and waits for the result in the job folder (job).
+// Three programs play together: the kernel (user-mode Linux with a shim for CPUs that it does not know, see
+// shim/umlshim.c), the guest's process 1 (init), and this package, which prepares both in the build folder, starts the
+// machine, copies its consoles and waits for the result in the job folder (job).
 package vm
 
 import (
@@ -32,19 +38,19 @@ const (
 	ExitMachine = 125 // the machine could not be started, or died before the command had ended
 )
 
-// Defaults of Options.
-const (
-	DefaultTimeout = 10 * time.Minute
-	DefaultMemory  = "768M"
-)
+// DefaultTimeout is the time limit where Options has none.
+const DefaultTimeout = 10 * time.Minute
 
-// modulesDir is where Debian's package user-mode-linux puts the kernel's modules, by version.
-const modulesDir = "/usr/lib/uml/modules"
+// The memory of a machine where Options does not say. Both take it from the host as they use it.
+const (
+	defaultMemoryUML  = "768M"
+	defaultMemoryQEMU = "1G" // Debian's kernel is three times as large
+)
 
 // Options says how to run a machine. The zero value is ready for use.
 type Options struct {
 	Timeout  time.Duration    // from the machine's start to its end; 0: DefaultTimeout
-	Memory   string           // of the machine, a number with M or G; empty: DefaultMemory
+	Memory   string           // of the machine, a number with M or G; empty: 768M, or 1G for QEMU
 	Writable []string         // folders of the host, beside the build folder, that the guest may write
 	Stdout   io.Writer        // of the command, byte for byte; nil: os.Stdout
 	Stderr   io.Writer        // of the command, byte for byte; nil: os.Stderr
@@ -63,7 +69,7 @@ func Run(ctx context.Context, opt Options, argv ...string) (exit int, err error)
 		return ExitMachine, errors.New("run in virtual machine: no command")
 	}
 	opt = opt.withDefaults()
-	tools, err := prepareTools(ctx, opt.Log)
+	m, err := prepareMachine(ctx, opt.Log)
 	if err != nil {
 		return ExitMachine, fmt.Errorf("prepare virtual machine: %w", err)
 	}
@@ -72,7 +78,7 @@ func Run(ctx context.Context, opt Options, argv ...string) (exit int, err error)
 		return ExitMachine, fmt.Errorf("make job folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	j, err := newJob(opt, tools.build, argv)
+	j, err := newJob(opt, m.guest(), argv)
 	if err != nil {
 		return ExitMachine, fmt.Errorf("prepare virtual machine: %w", err)
 	}
@@ -81,9 +87,9 @@ func Run(ctx context.Context, opt Options, argv ...string) (exit int, err error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, opt.Timeout)
 	defer cancel()
-	ended, err := boot(ctx, opt, tools, dir)
+	ended, err := boot(ctx, opt, m, dir, j)
 	if err != nil {
-		return ExitMachine, err
+		return ExitMachine, fmt.Errorf("start virtual machine: %w", err)
 	}
 	r, err := job.ReadResult(dir)
 	switch {
@@ -106,9 +112,6 @@ func (o Options) withDefaults() Options {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
-	if o.Memory == "" {
-		o.Memory = DefaultMemory
-	}
 	if o.Stdout == nil {
 		o.Stdout = os.Stdout
 	}
@@ -122,13 +125,17 @@ func (o Options) withDefaults() Options {
 }
 
 // newJob describes the command to the guest.
-func newJob(opt Options, build string, argv []string) (job.Job, error) {
+func newJob(opt Options, guest job.Guest, argv []string) (job.Job, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return job.Job{}, err
+	}
 	cwd, err := os.Getwd()
 	if err != nil {
 		return job.Job{}, fmt.Errorf("find working directory: %w", err)
 	}
-	j := job.Job{Argv: argv, Env: os.Environ(), Dir: cwd, Modules: modulesDir}
-	for _, dir := range append([]string{build}, opt.Writable...) {
+	j := job.Job{Argv: argv, Env: os.Environ(), Dir: cwd, Guest: guest}
+	for _, dir := range append([]string{filepath.Join(root, buildFolder)}, opt.Writable...) {
 		if dir, err = filepath.Abs(dir); err != nil {
 			return job.Job{}, fmt.Errorf("find writable folder: %w", err)
 		}

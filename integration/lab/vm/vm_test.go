@@ -66,7 +66,7 @@ func TestReserveCPU(t *testing.T) {
 		cmd := exec.Command("grep", "Cpus_allowed_list", "/proc/self/status")
 		var out strings.Builder
 		cmd.Stdout = &out
-		if err := (cpu{number: n}).start(cmd); err != nil {
+		if err := (cpu{number: n}).run(cmd.Start); err != nil {
 			t.Fatal(err)
 		}
 		if err := cmd.Wait(); err != nil {

@@ -41,7 +41,7 @@ func newHTTPSource(c Config) *httpSource {
 		client: &http.Client{
 			Transport:     &http.Transport{DisableKeepAlives: true, DialContext: dialer.DialContext},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			Timeout:       requestTimeout,
+			Timeout:       c.Timeout,
 		},
 		first:    make(chan struct{}),
 		requests: newRequests(c.HTTPInterval+c.SilenceThreshold, time.Now()),

@@ -10,15 +10,8 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"sync"
 	"time"
 )
-
-// answerGrace is how long the answers to the last UDP and TCP requests may take.
-const answerGrace = 500 * time.Millisecond
-
-// requestTimeout is how long an HTTP request, or opening a TCP connection, may take.
-const requestTimeout = time.Second
 
 // Config is what a run sends. A zero address means that there is no such stream.
 type Config struct {
@@ -38,6 +31,9 @@ type Config struct {
 	TCP         netip.AddrPort
 	TCPInterval time.Duration
 	Connections int
+	// Timeout is how long an HTTP request, opening a TCP connection, or the last
+	// answers after the end of sending may take.
+	Timeout time.Duration
 	// Duration is how long to send; zero means until the context ends.
 	Duration time.Duration
 	// SilenceThreshold is by how much a silence must exceed its stream's interval
@@ -76,18 +72,13 @@ func (c Config) Validate() error {
 			wrong("TCP connections %d: want at least 1", c.Connections)
 		}
 	}
+	if c.Timeout <= 0 {
+		wrong("timeout %v: want more than zero", c.Timeout)
+	}
 	if c.Duration < 0 {
 		wrong("duration %v: want zero or more", c.Duration)
 	}
 	return errors.Join(errs...)
-}
-
-// source is one stream of requests.
-type source interface {
-	// run sends until ctx ends, then waits a bounded time for the last answers.
-	run(ctx context.Context)
-	// answering returns a channel that is closed once answers come in.
-	answering() <-chan struct{}
 }
 
 // Run sends what the configuration says until its duration is over or ctx ends, and
@@ -98,65 +89,13 @@ func Run(ctx context.Context, c Config, running func()) (Report, error) {
 	if err := c.Validate(); err != nil {
 		return Report{}, err
 	}
-	var udp *udpSource
-	var http *httpSource
-	var tcp *tcpSource
-	var sources []source
-	if c.UDP.IsValid() {
-		var err error
-		if udp, err = newUDPSource(c); err != nil {
-			return Report{}, err
-		}
-		sources = append(sources, udp)
+	s, err := open(c)
+	if err != nil {
+		return Report{}, err
 	}
-	if c.HTTP != "" {
-		http = newHTTPSource(c)
-		sources = append(sources, http)
-	}
-	if c.TCP.IsValid() {
-		tcp = newTCPSource(c)
-		sources = append(sources, tcp)
-	}
-
-	r := Report{Start: Instant{time.Now()}}
-	r.End = runAll(ctx, c.Duration, sources, running)
-	if udp != nil {
-		r.UDP = udp.report()
-	}
-	if http != nil {
-		r.HTTP = http.report()
-	}
-	if tcp != nil {
-		r.TCP = tcp.report()
-	}
+	start := Instant{time.Now()}
+	end := s.run(ctx, c.Duration, running)
+	r := s.report()
+	r.Start, r.End = start, end
 	return r, nil
-}
-
-// runAll runs the sources, and returns when sending ended.
-func runAll(ctx context.Context, duration time.Duration, sources []source, running func()) Instant {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	if duration > 0 {
-		defer time.AfterFunc(duration, cancel).Stop()
-	}
-	var all sync.WaitGroup
-	for _, s := range sources {
-		all.Go(func() { s.run(ctx) })
-	}
-	all.Go(func() {
-		for _, s := range sources {
-			select {
-			case <-s.answering():
-			case <-ctx.Done():
-				return
-			}
-		}
-		if running != nil {
-			running()
-		}
-	})
-	<-ctx.Done()
-	end := Instant{time.Now()}
-	all.Wait()
-	return end
 }

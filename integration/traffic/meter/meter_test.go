@@ -50,8 +50,39 @@ func all(server *echo.Server) Config {
 		UDP: server.UDP(), UDPInterval: time.Millisecond, UDPPorts: 2,
 		HTTP: "http://" + server.HTTP().String() + "/", HTTPInterval: 5 * time.Millisecond,
 		TCP: server.TCP(), TCPInterval: 2 * time.Millisecond, Connections: 3,
-		SilenceThreshold: 20 * time.Millisecond,
+		Timeout: patience, SilenceThreshold: 20 * time.Millisecond,
 	}
+}
+
+// patience is the time limit where nothing should reach it, however busy the machine.
+const patience = time.Minute
+
+// runUntil runs the meter until the report is as wanted. It calls running, which may
+// be nil, when all streams are answering.
+func runUntil(t *testing.T, c Config, running func(), wanted func(Report) bool) Report {
+	t.Helper()
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	var run sync.WaitGroup
+	run.Go(func() { s.run(ctx, 0, running) })
+	for ctx.Err() == nil && !wanted(s.report()) {
+		<-poll.C
+	}
+	if ctx.Err() != nil {
+		t.Errorf("not the wanted report after %v", patience)
+	}
+	cancel()
+	run.Wait()
+	return s.report()
 }
 
 // checkSums fails if the numbers of a stream don't agree with each other.
@@ -62,7 +93,7 @@ func checkSums(t *testing.T, name string, r *StreamReport) {
 	}
 }
 
-func TestRunEverythingAnswered(t *testing.T) {
+func TestEverythingAnswered(t *testing.T) {
 	server, _ := serve(t, "rs1")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -82,53 +113,41 @@ func TestRunEverythingAnswered(t *testing.T) {
 	}
 }
 
-func TestRunServerKilled(t *testing.T) {
+func TestServerKilled(t *testing.T) {
 	server, stop := serve(t, "rs1")
-	config := all(server)
-	config.Duration = 700 * time.Millisecond
-	r, err := Run(context.Background(), config, stop)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := all(server)
+	c.Timeout = time.Second // lost requests are waited for
+	r := runUntil(t, c, stop, func(r Report) bool {
+		return len(r.UDP.Errors) > 0 && len(r.HTTP.Errors) > 0 && r.TCP.Broken > 0 && r.TCP.Broken+r.TCP.Refused == 3
+	})
 	for name, s := range map[string]*StreamReport{"udp": r.UDP, "http": r.HTTP, "tcp": &r.TCP.StreamReport} {
 		checkSums(t, name, s)
-		if s.Answered == 0 || s.Lost == 0 || len(s.Errors) == 0 || s.FirstError.IsZero() || s.LastError.Before(s.FirstError.Time) {
+		if s.Answered == 0 || s.Lost == 0 || s.FirstError.IsZero() || s.LastError.Before(s.FirstError.Time) {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}
-	// Nothing is answered from the death to the end: for the independent requests
-	// that is the longest silence, and an outage as long.
-	for name, s := range map[string]*StreamReport{"udp": r.UDP, "http": r.HTTP} {
-		end := s.LongestSilenceStart.Add(time.Duration(s.LongestSilence))
-		if end.Before(r.End.Add(-100*time.Millisecond)) || len(s.Silences) == 0 || s.LongestOutage == 0 {
-			t.Errorf("%s: longest silence %v from %v, longest outage %v; the run ended at %v",
-				name, s.LongestSilence, s.LongestSilenceStart, s.LongestOutage, r.End)
-		}
+	if r.UDP.LongestOutage == 0 || r.HTTP.LongestOutage == 0 {
+		t.Errorf("longest outage: UDP %v, HTTP %v", r.UDP.LongestOutage, r.HTTP.LongestOutage)
 	}
 	if r.UDP.Errors["read: connection refused"]+r.UDP.Errors["connection refused"] == 0 {
 		t.Errorf("UDP errors: %v", r.UDP.Errors)
 	}
-	if r.HTTP.Errors["dial: connection refused"] == 0 {
-		t.Errorf("HTTP errors: %v", r.HTTP.Errors)
-	}
-	if r.TCP.Opened != 3 || r.TCP.Broken != 3 || r.TCP.Stalled != 0 || r.TCP.Refused != 0 {
-		t.Errorf("TCP: %d opened, %d broken, %d stalled, %d refused; want 3, 3, 0, 0", r.TCP.Opened, r.TCP.Broken, r.TCP.Stalled, r.TCP.Refused)
+	if r.TCP.Broken != r.TCP.Opened || r.TCP.Stalled != 0 || r.TCP.SequenceErrors != 0 {
+		t.Errorf("TCP: %d opened, %d broken, %d stalled, %d sequence errors; want all of them broken and nothing else",
+			r.TCP.Opened, r.TCP.Broken, r.TCP.Stalled, r.TCP.SequenceErrors)
 	}
 }
 
-func TestRunUDPUnanswered(t *testing.T) {
+func TestUDPUnanswered(t *testing.T) {
 	sink, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = sink.Close() }()
-	r, err := Run(context.Background(), Config{
-		UDP: sink.LocalAddr().(*net.UDPAddr).AddrPort(), UDPInterval: time.Millisecond, UDPPorts: 1, Duration: 50 * time.Millisecond,
-	}, func() { t.Error("running, but nothing was answered") })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.UDP.Sent == 0 || r.UDP.Lost != r.UDP.Sent || len(r.UDP.Errors) != 0 || r.UDP.LongestOutage == 0 {
+	r := runUntil(t, Config{
+		UDP: sink.LocalAddr().(*net.UDPAddr).AddrPort(), UDPInterval: time.Millisecond, UDPPorts: 1, Timeout: time.Millisecond,
+	}, func() { t.Error("running, but nothing was answered") }, func(r Report) bool { return r.UDP.Sent > 1 })
+	if r.UDP.Lost != r.UDP.Sent || len(r.UDP.Errors) != 0 || r.UDP.LongestOutage == 0 {
 		t.Errorf("udp: %+v", r.UDP)
 	}
 	if r.HTTP != nil || r.TCP != nil {
@@ -136,7 +155,7 @@ func TestRunUDPUnanswered(t *testing.T) {
 	}
 }
 
-func TestRunUDPWrongAnswers(t *testing.T) {
+func TestUDPWrongAnswers(t *testing.T) {
 	liar, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
 	if err != nil {
 		t.Fatal(err)
@@ -157,19 +176,18 @@ func TestRunUDPWrongAnswers(t *testing.T) {
 	defer answering.Wait()
 	defer func() { _ = liar.Close() }()
 
-	r, err := Run(context.Background(), Config{
-		UDP: liar.LocalAddr().(*net.UDPAddr).AddrPort(), UDPInterval: time.Millisecond, UDPPorts: 1, Duration: 100 * time.Millisecond,
-	}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]uint64{textMalformed: r.UDP.Sent, textUnasked: r.UDP.Sent, textDuplicate: r.UDP.Sent}
+	r := runUntil(t, Config{
+		UDP: liar.LocalAddr().(*net.UDPAddr).AddrPort(), UDPInterval: time.Millisecond, UDPPorts: 1, Timeout: patience,
+	}, nil, func(r Report) bool { return r.UDP.Answered > 1 })
+	// The run ends with the last right answer, the one after it is not always heard.
+	duplicates := max(r.UDP.Errors[textDuplicate], r.UDP.Sent-1)
+	want := map[string]uint64{textMalformed: r.UDP.Sent, textUnasked: r.UDP.Sent, textDuplicate: duplicates}
 	if diff := cmp.Diff(want, r.UDP.Errors); diff != "" || r.UDP.Answered != r.UDP.Sent {
 		t.Errorf("%d of %d answered; errors (-want +got):\n%s", r.UDP.Answered, r.UDP.Sent, diff)
 	}
 }
 
-func TestRunHTTPStatusAndMissingName(t *testing.T) {
+func TestHTTPStatusAndMissingName(t *testing.T) {
 	var mu sync.Mutex
 	requests := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -180,12 +198,8 @@ func TestRunHTTPStatusAndMissingName(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	r, err := Run(ctx, Config{HTTP: server.URL, HTTPInterval: time.Millisecond}, cancel)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := runUntil(t, Config{HTTP: server.URL, HTTPInterval: time.Millisecond, Timeout: patience}, nil,
+		func(r Report) bool { return r.HTTP.Answered > 0 && len(r.HTTP.Errors) > 0 })
 	checkSums(t, "http", r.HTTP)
 	if r.HTTP.Errors["status 503"] == 0 || r.HTTP.ByServer[noServer] == 0 {
 		t.Errorf("http: %+v", r.HTTP)
@@ -193,7 +207,7 @@ func TestRunHTTPStatusAndMissingName(t *testing.T) {
 }
 
 // TestRunTCPWrongServer talks to servers that don't keep the protocol.
-func TestRunTCPWrongServer(t *testing.T) {
+func TestTCPWrongServer(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		answer func(n int, request string) string // to the n-th request
@@ -243,12 +257,11 @@ func TestRunTCPWrongServer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			target := lineServer(t, tt.answer)
-			r, err := Run(context.Background(), Config{
-				TCP: target, TCPInterval: time.Millisecond, Connections: 1, Duration: 200 * time.Millisecond,
-			}, nil)
-			if err != nil {
-				t.Fatal(err)
+			c := Config{TCP: target, TCPInterval: time.Millisecond, Connections: 1, Timeout: patience}
+			if tt.want.Stalled > 0 {
+				c.Timeout = 10 * time.Millisecond
 			}
+			r := runUntil(t, c, nil, func(r Report) bool { return r.TCP.Broken > 0 || r.TCP.Sent > 3 })
 			if diff := cmp.Diff(&tt.want, r.TCP, cmpopts.IgnoreFields(ConnectionsReport{}, "StreamReport")); diff != "" {
 				t.Errorf("connections (-want +got):\n%s", diff)
 			}
@@ -291,15 +304,11 @@ func lineServer(t *testing.T, answer func(n int, request string) string) netip.A
 	return l.Addr().(*net.TCPAddr).AddrPort()
 }
 
-func TestRunTCPRefused(t *testing.T) {
+func TestTCPRefused(t *testing.T) {
 	server, stop := serve(t, "rs1")
 	stop()
-	r, err := Run(context.Background(), Config{
-		TCP: server.TCP(), TCPInterval: time.Millisecond, Connections: 2, Duration: 50 * time.Millisecond,
-	}, func() { t.Error("running, but nothing was answered") })
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := runUntil(t, Config{TCP: server.TCP(), TCPInterval: time.Millisecond, Connections: 2, Timeout: patience},
+		func() { t.Error("running, but nothing was answered") }, func(r Report) bool { return r.TCP.Refused == 2 })
 	if r.TCP.Refused != 2 || r.TCP.Errors["dial: connection refused"] != 2 || r.TCP.Sent != 0 {
 		t.Errorf("tcp: %+v", r.TCP)
 	}
@@ -312,12 +321,12 @@ func TestValidate(t *testing.T) {
 		config Config
 		want   string
 	}{
-		{"empty", Config{}, "nothing to send: no UDP, HTTP or TCP target"},
-		{"UDP", Config{UDP: target}, "UDP interval 0s: want more than zero\nUDP ports 0: want at least 1"},
-		{"HTTP", Config{HTTP: "192.0.2.10"}, "HTTP interval 0s: want more than zero\n" +
+		{"empty", Config{Timeout: 1}, "nothing to send: no UDP, HTTP or TCP target"},
+		{"UDP", Config{UDP: target, Timeout: 1}, "UDP interval 0s: want more than zero\nUDP ports 0: want at least 1"},
+		{"HTTP", Config{HTTP: "192.0.2.10", Timeout: 1}, "HTTP interval 0s: want more than zero\n" +
 			`HTTP target "192.0.2.10": want a URL such as http://192.0.2.10/`},
 		{"TCP", Config{TCP: target, Duration: -1}, "TCP interval 0s: want more than zero\n" +
-			"TCP connections 0: want at least 1\nduration -1ns: want zero or more"},
+			"TCP connections 0: want at least 1\ntimeout 0s: want more than zero\nduration -1ns: want zero or more"},
 	} {
 		if _, err := Run(context.Background(), tt.config, nil); err == nil || err.Error() != tt.want {
 			t.Errorf("%s: error\n%v\nwant\n%s", tt.name, err, tt.want)

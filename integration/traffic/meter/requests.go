@@ -60,6 +60,11 @@ func (r *requests) close(now time.Time) {
 	r.closedAt = now
 }
 
+// settled reports whether sending has ended and nothing is to be waited for.
+func (r *requests) settled() bool {
+	return !r.closedAt.IsZero() && r.answered == r.sent
+}
+
 // report returns the account so far.
 func (r *requests) report() StreamReport {
 	report := r.stream.report()

@@ -64,7 +64,7 @@ func (s *tcpSource) settled() {
 
 // connection opens one connection and uses it until ctx ends or it breaks.
 func (s *tcpSource) connection(ctx context.Context) {
-	dialer := net.Dialer{Timeout: requestTimeout, KeepAlive: -1}
+	dialer := net.Dialer{Timeout: s.config.Timeout, KeepAlive: -1}
 	conn, err := dialer.DialContext(ctx, "tcp", s.config.TCP.String())
 
 	s.mu.Lock()
@@ -119,7 +119,7 @@ func (c *tcpConnection) end() {
 	c.lane.close(now)
 	c.ending = true
 	c.source.mu.Unlock()
-	_ = c.conn.SetReadDeadline(now.Add(answerGrace))
+	_ = c.conn.SetReadDeadline(now.Add(c.source.config.Timeout))
 }
 
 // exchange sends a request and waits for its answer.

@@ -20,6 +20,7 @@ import (
 // udpSource sends datagrams and takes the answers as they come.
 type udpSource struct {
 	interval time.Duration
+	timeout  time.Duration
 	sockets  []*udpSocket
 	first    chan struct{}
 
@@ -31,6 +32,7 @@ type udpSource struct {
 func newUDPSource(c Config) (*udpSource, error) {
 	u := &udpSource{
 		interval: c.UDPInterval,
+		timeout:  c.Timeout,
 		first:    make(chan struct{}),
 		requests: newRequests(c.UDPInterval+c.SilenceThreshold, time.Now()),
 	}
@@ -62,15 +64,29 @@ func (u *udpSource) run(ctx context.Context) {
 	}
 	pace(ctx, u.interval, u.send)
 
-	end := time.Now()
-	u.mu.Lock()
-	u.requests.close(end)
-	u.mu.Unlock()
-	for _, s := range u.sockets {
-		_ = s.conn.SetReadDeadline(end.Add(answerGrace))
-	}
+	u.end()
 	receivers.Wait()
 	_ = u.close()
+}
+
+// end ends the sending, and the receiving when the last answers had their time.
+func (u *udpSource) end() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	now := time.Now()
+	u.requests.close(now)
+	if u.requests.settled() {
+		u.receiveUntil(now)
+	} else {
+		u.receiveUntil(now.Add(u.timeout))
+	}
+}
+
+// receiveUntil sets when the receivers end.
+func (u *udpSource) receiveUntil(deadline time.Time) {
+	for _, s := range u.sockets {
+		_ = s.conn.SetReadDeadline(deadline)
+	}
 }
 
 // send sends the next request from the socket whose turn it is.
@@ -120,6 +136,9 @@ func (u *udpSource) answer(b []byte) {
 	}
 	if u.requests.answer(now, a.Seq, a.Server) {
 		close(u.first)
+	}
+	if u.requests.settled() {
+		u.receiveUntil(now)
 	}
 }
 

@@ -5,22 +5,36 @@
 package job
 
 import (
-	"encoding/json"
+	"encoding/gob"
 	"fmt"
 	"os"
 	"path/filepath"
 )
 
-// The machine's consoles, after con0, the kernel's own. Each is a file descriptor of user-mode Linux on the host and a
-// terminal in the guest.
+// The machine's consoles beside the kernel's own, as file descriptors of its process on the host.
 const (
-	StdoutFD, StdoutTTY   = 3, "/dev/tty1"
-	StderrFD, StderrTTY   = 4, "/dev/tty2"
-	ControlFD, ControlTTY = 5, "/dev/tty3" // from the host: numbers of signals for the command, one a line
+	StdoutFD  = 3
+	StderrFD  = 4
+	ControlFD = 5 // from the host: numbers of signals for the command, one a line
 )
 
 // Param is the kernel parameter that names the job folder. The kernel hands it to init as an environment variable.
 const Param = "LAB_JOB"
+
+// Tags of the folders that a QEMU machine shares with its guest over 9p. The folders of Job.Writable follow, see ShareTag.
+const (
+	RootTag = "root" // the host's root folder, read-only
+	JobTag  = "job"  // the job folder
+)
+
+// ShareTag returns the tag of Job.Writable[i].
+func ShareTag(i int) string { return fmt.Sprintf("share%d", i) }
+
+// Guest is what the two kinds of machine have at different places.
+type Guest struct {
+	Modules                 string // the host's folder with the guest kernel's modules, by version
+	Stdout, Stderr, Control string // the guest's devices for the consoles
+}
 
 // Job is one command to run in a guest.
 type Job struct {
@@ -28,18 +42,19 @@ type Job struct {
 	Env      []string // NAME=VALUE
 	Dir      string   // working directory
 	Writable []string // folders of the host that the guest may write, absolute
-	Modules  string   // the host's folder with the guest kernel's modules, by version
+	Guest    Guest
 }
 
 // Result is how a job ended.
 type Result struct {
 	Exit int    // exit code; 128 plus the signal's number when one ended the command
-	Err  string `json:",omitempty"` // why the command could not be run at all
+	Err  string // why the command could not be run at all
 }
 
+// The files in the job folder. They are in gob: JSON would change a word that is not UTF-8.
 const (
-	jobFile    = "job.json"
-	resultFile = "result.json"
+	jobFile    = "job"
+	resultFile = "result"
 )
 
 // Write puts a job into its folder.
@@ -55,31 +70,28 @@ func (r Result) Write(dir string) error { return write(dir, resultFile, r) }
 func ReadResult(dir string) (r Result, err error) { return r, read(dir, resultFile, &r) }
 
 func write(dir, name string, v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", name, err)
-	}
 	f, err := os.Create(filepath.Join(dir, name))
 	if err != nil {
 		return fmt.Errorf("write job folder: %w", err)
 	}
 	defer f.Close()
-	if _, err := f.Write(text); err != nil {
-		return fmt.Errorf("write job folder: %w", err)
+	if err := gob.NewEncoder(f).Encode(v); err != nil {
+		return fmt.Errorf("write %s into job folder: %w", name, err)
 	}
 	if err := f.Sync(); err != nil {
-		return fmt.Errorf("write job folder: %w", err)
+		return fmt.Errorf("write %s into job folder: %w", name, err)
 	}
 	return nil
 }
 
 func read(dir, name string, v any) error {
-	text, err := os.ReadFile(filepath.Join(dir, name))
+	f, err := os.Open(filepath.Join(dir, name))
 	if err != nil {
 		return fmt.Errorf("read job folder: %w", err)
 	}
-	if err := json.Unmarshal(text, v); err != nil {
-		return fmt.Errorf("decode %s: %w", name, err)
+	defer f.Close()
+	if err := gob.NewDecoder(f).Decode(v); err != nil {
+		return fmt.Errorf("read %s from job folder: %w", name, err)
 	}
 	return nil
 }
