@@ -25,10 +25,10 @@ const (
 	sample = 2 * time.Second
 )
 
-// streams run while the master dies and returns: five long-lived connections,
-// and new requests over HTTP and UDP.
+// streams run while the master dies and returns: long-lived connections, and
+// new requests over HTTP and UDP.
 var streams = []string{
-	"--tcp", echoAddr, "--connections", "5", "--tcp-interval", "50ms",
+	"--tcp", echoAddr, "--connections", "3", "--tcp-interval", "20ms",
 	"--http", webURL, "--http-interval", "50ms",
 	"--udp", echoAddr, "--interval", "10ms",
 }
@@ -153,8 +153,8 @@ func (d *demo) masterDies(ctx context.Context, d1, d2 *pair.Director) error {
 	if err != nil {
 		return err
 	}
-	d.say("client", "5 long-lived TCP connections and streams of new HTTP and UDP requests run")
-	if err := d.waitReplicated(ctx, 5); err != nil {
+	d.say("client", "3 long-lived TCP connections and streams of new HTTP and UDP requests run")
+	if err := d.waitReplicated(ctx, 3); err != nil {
 		return err
 	}
 	killed := time.Now()

@@ -160,6 +160,24 @@ func (h *host) vipCount() int {
 	return len(h.vips)
 }
 
+func (h *host) count(times *[]time.Time) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(*times)
+}
+
+func (h *host) listenCount() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.listens
+}
+
+func (s *segment) connCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
 // running is a Speaker at work on a fake host.
 type running struct {
 	*host

@@ -36,11 +36,11 @@ func TestLoneSpeakerTakesTheVIPsAndAnnouncesThem(t *testing.T) {
 			t.Fatalf("%d VIPs as master, want 2", got)
 		}
 		wait(200 * time.Millisecond)
-		if got := len(r.announced); got != 5 {
+		if got := r.count(&r.announced); got != 5 {
 			t.Errorf("%d announcement rounds, want 5", got)
 		}
 		wait(6 * time.Second)
-		if got := len(r.announced); got != 10 {
+		if got := r.count(&r.announced); got != 10 {
 			t.Errorf("%d announcement rounds after 5 s, want 10", got)
 		}
 		tr := seen[Transition](r)
@@ -55,9 +55,9 @@ func TestLeasesAreRenewedThreeTimesInTheirLife(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
 		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
 		wait(settleTime)
-		before := len(r.holds)
+		before := r.count(&r.holds)
 		wait(12 * time.Second)
-		if got := len(r.holds) - before; got != 6 {
+		if got := r.count(&r.holds) - before; got != 6 {
 			t.Errorf("%d renewals of a 6 s lease in 12 s, want 6", got)
 		}
 	})
@@ -143,8 +143,8 @@ func TestInterfaceDownIsAFaultThatEndsByItself(t *testing.T) {
 				if got := r.vipCount(); got != 1 {
 					t.Errorf("%d VIPs after the interface came back, want 1", got)
 				}
-				if r.listens != test.listens {
-					t.Errorf("sockets opened %d times, want %d", r.listens, test.listens)
+				if got := r.listenCount(); got != test.listens {
+					t.Errorf("sockets opened %d times, want %d", got, test.listens)
 				}
 			})
 		})
@@ -156,7 +156,7 @@ func TestVIPRemovedBySomebodyElseIsPutBack(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
 		r.commands <- Configure{[]Instance{instanceOf(100, vip4, vip6)}}
 		wait(2 * settleTime)
-		announced := len(r.announced)
+		announced := r.count(&r.announced)
 		r.change(func() { delete(r.vips, netif.Address{Interface: "eth0", Prefix: netip.MustParsePrefix(vip4)}) })
 		wait(10 * time.Millisecond)
 		got := seen[Restored](r)
@@ -166,7 +166,7 @@ func TestVIPRemovedBySomebodyElseIsPutBack(t *testing.T) {
 		if r.vipCount() != 2 {
 			t.Errorf("%d VIPs, want 2", r.vipCount())
 		}
-		if len(r.announced) == announced {
+		if r.count(&r.announced) == announced {
 			t.Error("not announced again")
 		}
 	})
@@ -198,8 +198,8 @@ func TestReloadDisturbsNothing(t *testing.T) {
 				if got := seen[Transition](r)[before:]; len(got) != 0 {
 					t.Errorf("transitions by the reload: %+v", got)
 				}
-				if r.listens != 1 {
-					t.Errorf("sockets opened %d times, want once", r.listens)
+				if got := r.listenCount(); got != 1 {
+					t.Errorf("sockets opened %d times, want once", got)
 				}
 			})
 		})
@@ -216,7 +216,7 @@ func TestReloadThatRemovesAnInstanceHandsItOver(t *testing.T) {
 		if got := r.vipCount(); got != 0 {
 			t.Errorf("%d VIPs of a removed instance", got)
 		}
-		if got := len(r.segment.conns); got != 0 {
+		if got := r.segment.connCount(); got != 0 {
 			t.Errorf("%d sockets left open", got)
 		}
 		r.commands <- Query{}
@@ -268,12 +268,12 @@ func TestLowerPriorityMasterIsAnsweredByAnnouncements(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
 		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
 		wait(3 * settleTime)
-		announced := len(r.announced)
+		announced := r.count(&r.announced)
 		group := vrrp.NewGroup(51, vrrp.IPv4, []netip.Addr{netip.MustParseAddr("192.0.2.10")})
 		group.SetLocal(netip.MustParseAddr("192.0.2.9"))
 		r.segment.inject(nil, vrrp.IPv4, vrrp.Packet{Payload: group.Advertisement(50, time.Second, nil), Source: netip.MustParseAddr("192.0.2.9"), Destination: vrrp.IPv4.Group(), TTL: 255})
 		wait(200 * time.Millisecond)
-		if got := len(r.announced) - announced; got != 5 {
+		if got := r.count(&r.announced) - announced; got != 5 {
 			t.Errorf("%d announcement rounds, want 5", got)
 		}
 		if got := seen[Contested](r); len(got) != 1 || got[0].Peer.String() != "192.0.2.9" {
@@ -287,9 +287,9 @@ func TestRefusedVIPIsTriedAgain(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
 		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
 		wait(2 * time.Second)
-		r.mu.Lock()
+		r.host.mu.Lock()
 		r.host.holdErr = errors.New("no")
-		r.mu.Unlock()
+		r.host.mu.Unlock()
 		wait(settleTime)
 		if len(seen[Failed](r)) == 0 {
 			t.Error("no Failed event")

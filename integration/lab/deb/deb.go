@@ -105,9 +105,11 @@ func aptGet(ctx context.Context, log io.Writer, folder string, args ...string) e
 	cmd := exec.CommandContext(ctx, "apt-get", append(options, args...)...)
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	cmd.Stdout, cmd.Stderr = log, log
+	var out bytes.Buffer
+	cmd.Stdout = io.MultiWriter(log, &out)
+	cmd.Stderr = cmd.Stdout
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
+		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, bytes.TrimSpace(out.Bytes()))
 	}
 	return nil
 }

@@ -23,14 +23,17 @@ import (
 	"github.com/lvs-ha/lvs-ha/integration/lab/vm"
 )
 
-// kernelLayer skips a test that starts a virtual machine, unless that layer is asked for.
-func kernelLayer(t *testing.T) {
+// eachKind runs a test with each kind of machine, in the kernel layer.
+func eachKind(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	if os.Getenv("LVSHA_LAYER") != "kernel" {
 		t.Skip("kernel layer: run `make test-kernel`")
 	}
-	if ok, why := vm.Available(); !ok {
-		t.Fatal(why)
+	for _, kind := range []string{"uml", "qemu"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Setenv("LVSHA_LAB_VM", kind)
+			test(t)
+		})
 	}
 }
 
@@ -56,8 +59,9 @@ func runVM(t *testing.T, opt vm.Options, argv ...string) outcome {
 	return o
 }
 
-func TestRun(t *testing.T) {
-	kernelLayer(t)
+func TestRun(t *testing.T) { eachKind(t, testRun) }
+
+func testRun(t *testing.T) {
 	t.Setenv("LAB_TEST", "a 'b'\n\"c\"")
 	cwd, err := os.Getwd()
 	if err != nil {
@@ -96,8 +100,9 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestRunHasIPVS(t *testing.T) {
-	kernelLayer(t)
+func TestRunHasIPVS(t *testing.T) { eachKind(t, testRunHasIPVS) }
+
+func testRunHasIPVS(t *testing.T) {
 	got := runVM(t, vm.Options{}, "sh", "-ec", "ipvsadm -A -t 192.0.2.1:80 -s wlc; ipvsadm -a -t 192.0.2.1:80 -r 127.0.0.1 -m -w 3; ipvsadm -Sn")
 	want := outcome{Stdout: "-A -t 192.0.2.1:80 -s wlc\n-a -t 192.0.2.1:80 -r 127.0.0.1:80 -m -w 3\n"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -106,8 +111,9 @@ func TestRunHasIPVS(t *testing.T) {
 }
 
 // TestRunPassesBytes sends 5 MB of arbitrary bytes out of the machine.
-func TestRunPassesBytes(t *testing.T) {
-	kernelLayer(t)
+func TestRunPassesBytes(t *testing.T) { eachKind(t, testRunPassesBytes) }
+
+func testRunPassesBytes(t *testing.T) {
 	const size = 5 << 20
 	file := filepath.Join(t.TempDir(), "bytes")
 	seed := [32]byte{1}
@@ -128,8 +134,9 @@ func TestRunPassesBytes(t *testing.T) {
 }
 
 // TestRunWritesNothingElse checks which of the host's folders the guest can change.
-func TestRunWritesNothingElse(t *testing.T) {
-	kernelLayer(t)
+func TestRunWritesNothingElse(t *testing.T) { eachKind(t, testRunWritesNothingElse) }
+
+func testRunWritesNothingElse(t *testing.T) {
 	private, writable := t.TempDir(), t.TempDir()
 	build, err := filepath.Abs("../../../build/lab")
 	if err != nil {
@@ -157,8 +164,9 @@ func TestRunWritesNothingElse(t *testing.T) {
 	}
 }
 
-func TestRunTimeout(t *testing.T) {
-	kernelLayer(t)
+func TestRunTimeout(t *testing.T) { eachKind(t, testRunTimeout) }
+
+func testRunTimeout(t *testing.T) {
 	got := runVM(t, vm.Options{Timeout: 15 * time.Second}, "sleep", "1000")
 	want := outcome{Exit: vm.ExitTimeout, Err: "virtual machine: sleep did not end within the time limit of 15s"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -167,8 +175,9 @@ func TestRunTimeout(t *testing.T) {
 }
 
 // TestRunMachineDies gives the machine too little memory to boot.
-func TestRunMachineDies(t *testing.T) {
-	kernelLayer(t)
+func TestRunMachineDies(t *testing.T) { eachKind(t, testRunMachineDies) }
+
+func testRunMachineDies(t *testing.T) {
 	got := runVM(t, vm.Options{Memory: "8M"}, "true")
 	if got.Exit != vm.ExitMachine || !strings.Contains(got.Err, "before true had ended; its console:\n") {
 		t.Errorf("got exit code %d, error %q", got.Exit, got.Err)
@@ -176,8 +185,9 @@ func TestRunMachineDies(t *testing.T) {
 }
 
 // TestRunPassesSignals ends a command that catches the signal, then a machine whose command does not.
-func TestRunPassesSignals(t *testing.T) {
-	kernelLayer(t)
+func TestRunPassesSignals(t *testing.T) { eachKind(t, testRunPassesSignals) }
+
+func testRunPassesSignals(t *testing.T) {
 	tests := []struct {
 		name, script string
 		signals      []os.Signal
@@ -222,8 +232,9 @@ func (w *onFirstWrite) Write(p []byte) (int, error) {
 }
 
 // TestKilledRunLeavesNoMachine kills the program that runs a machine, and waits for the machine's processes to end.
-func TestKilledRunLeavesNoMachine(t *testing.T) {
-	kernelLayer(t)
+func TestKilledRunLeavesNoMachine(t *testing.T) { eachKind(t, testKilledRunLeavesNoMachine) }
+
+func testKilledRunLeavesNoMachine(t *testing.T) {
 	lab := filepath.Join(t.TempDir(), "lab")
 	if out, err := exec.Command("go", "build", "-o", lab, "..").CombinedOutput(); err != nil {
 		t.Fatalf("build lab: %v\n%s", err, out)
@@ -285,8 +296,9 @@ func openProcesses(t *testing.T, text string) map[int]int {
 }
 
 // TestRerunIfNeeded runs this test again in the machine.
-func TestRerunIfNeeded(t *testing.T) {
-	kernelLayer(t)
+func TestRerunIfNeeded(t *testing.T) { eachKind(t, testRerunIfNeeded) }
+
+func testRerunIfNeeded(t *testing.T) {
 	const marker = "LAB_TEST_RERUN"
 	if os.Getenv(marker) != "" {
 		vm.RerunIfNeeded(vm.Options{Timeout: 2 * time.Minute})

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,30 +25,41 @@ const (
 	exitNotFound  = 127
 )
 
-// consoles are the terminals that lead to the host.
+// consoles are the devices that lead to the host: terminals in user-mode Linux, ports in QEMU.
 type consoles struct{ stdout, stderr, control *os.File }
 
-// openConsoles opens the terminals, raw: bytes pass as they are.
-func openConsoles() (c consoles, err error) {
+// openConsoles opens the devices, and makes terminals raw: bytes pass as they are.
+func openConsoles(guest job.Guest) (c consoles, err error) {
 	for _, t := range []struct {
 		file **os.File
 		path string
 		flag int
 	}{
-		{&c.stdout, job.StdoutTTY, os.O_WRONLY},
-		{&c.stderr, job.StderrTTY, os.O_WRONLY},
-		{&c.control, job.ControlTTY, os.O_RDONLY},
+		{&c.stdout, guest.Stdout, os.O_WRONLY},
+		{&c.stderr, guest.Stderr, os.O_WRONLY},
+		{&c.control, guest.Control, os.O_RDONLY},
 	} {
-		fd, err := unix.Open(t.path, t.flag|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		fd, err := openDevice(t.path, t.flag)
 		if err != nil {
 			return c, fmt.Errorf("open console %s: %w", t.path, err)
 		}
 		*t.file = os.NewFile(uintptr(fd), t.path)
-		if err := makeRaw(fd); err != nil {
+		if err := makeRaw(fd); err != nil && !errors.Is(err, unix.ENOTTY) {
 			return c, fmt.Errorf("make console %s raw: %w", t.path, err)
 		}
 	}
 	return c, nil
+}
+
+// openDevice opens a device that may not have come up yet.
+func openDevice(path string, flag int) (fd int, err error) {
+	const patience = 10 * time.Second
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		fd, err = unix.Open(path, flag|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		if !errors.Is(err, unix.ENOENT) || time.Now().After(deadline) {
+			return fd, err
+		}
+	}
 }
 
 // makeRaw does what cfmakeraw(3) does.
@@ -63,7 +75,7 @@ func makeRaw(fd int) error {
 	return unix.IoctlSetTermios(fd, unix.TCSETS, t)
 }
 
-// drain waits until the terminals have passed on what was written to them.
+// drain waits until the consoles have passed on what was written to them.
 func (c consoles) drain() {
 	for _, f := range []*os.File{c.stdout, c.stderr} {
 		_ = unix.IoctlSetInt(int(f.Fd()), unix.TCSBRK, 1) // tcdrain(3); a console without it has no buffer to wait for

@@ -16,10 +16,10 @@ import (
 
 // host is how a machine reaches the host's files.
 type host struct {
-	root    string                                      // where the host's root folder is mounted
-	job     string                                      // where the job folder can be read until there is a root folder
-	modules []string                                    // to be loaded before there is a root folder, of those in the job's folder of modules
-	share   func(jobDir string, i int, to string) mount // shows folder i of the job at another path; -1 is the job folder
+	root    string                             // where the host's root folder is mounted
+	job     string                             // where the job folder is, until the machine has its root folder
+	modules []string                           // names of modules to load before that, from the job's folder of them
+	share   func(tag, folder, to string) mount // shows a folder of the job
 }
 
 // connector makes the host's files reachable.
@@ -69,14 +69,4 @@ func guardQEMU() error {
 		}
 	}
 	return nil
-}
-
-// connectUML has little to do: the root folder is the host's.
-func connectUML(jobDir string) (host, error) {
-	if err := (mount{"proc", "/proc", "proc", 0, ""}).do(); err != nil {
-		return host{}, err
-	}
-	share := func(_ string, _ int, to string) mount { return mount{} }
-	_ = share
-	return host{root: "/", job: jobDir}, nil
 }

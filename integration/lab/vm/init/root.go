@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lvs-ha/lvs-ha/integration/lab/vm/job"
+	"github.com/lvs-ha/lvs-ha/integration/lab/vm/kmod"
 )
 
 // maxFiles is the limit on open files of the command and all it starts: enough for 10,000 probes and their servers.
@@ -43,17 +44,20 @@ func mountAll(mounts []mount) error {
 }
 
 // buildRoot makes the machine's root folder: the host's own, read-only, with a tmpfs overlaid that takes all writing;
-// only the folders of the job go through to the host. Then it moves there.
-func buildRoot(jobDir string, j job.Job) error {
+// only the folders of the job go through to the host. Then it moves there. /proc is mounted.
+func buildRoot(h host, jobDir string, j job.Job) error {
 	const (
 		scratch = "/tmp" // exists on any host; what it holds stays visible in the overlay's lower layer
 		root    = scratch + "/root"
 	)
-	if err := (mount{"proc", "/proc", "proc", 0, ""}).do(); err != nil {
+	modules, err := kmod.Order(filepath.Join(h.root, j.Guest.Modules, kernelVersion()), h.modules...)
+	if err != nil {
 		return err
 	}
-	if err := loadOverlay(j.Modules); err != nil {
-		return err
+	for _, module := range modules {
+		if err := load(module); err != nil {
+			return err
+		}
 	}
 	if err := (mount{"tmpfs", scratch, "tmpfs", 0, "size=90%,mode=0755"}).do(); err != nil {
 		return err
@@ -64,9 +68,13 @@ func buildRoot(jobDir string, j job.Job) error {
 			return fmt.Errorf("make layer of the root folder: %w", err)
 		}
 	}
-	mounts := []mount{{"overlay", root, "overlay", 0, "lowerdir=/,upperdir=" + upper + ",workdir=" + work}}
-	for _, dir := range append([]string{jobDir}, j.Writable...) {
-		mounts = append(mounts, mount{"none", root + dir, "hostfs", 0, dir})
+	mounts := []mount{
+		{"overlay", root, "overlay", 0, "lowerdir=" + h.root + ",upperdir=" + upper + ",workdir=" + work},
+		{filepath.Join(h.root, j.Guest.Modules), root + "/lib/modules", "", unix.MS_BIND, ""},
+		{h.job, root + jobDir, "", unix.MS_BIND, ""},
+	}
+	for i, dir := range j.Writable {
+		mounts = append(mounts, h.share(job.ShareTag(i), dir, root+dir))
 	}
 	mounts = append(mounts,
 		mount{"/proc", root + "/proc", "", unix.MS_MOVE, ""},
@@ -88,31 +96,32 @@ func buildRoot(jobDir string, j job.Job) error {
 	return nil
 }
 
-// loadOverlay loads the kernel's overlay file system from the module folder, before that folder is where modprobe looks.
-func loadOverlay(modules string) error {
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
-		return fmt.Errorf("find the kernel's version: %w", err)
-	}
-	path := filepath.Join(modules, unix.ByteSliceToString(name.Release[:]), "kernel/fs/overlayfs/overlay.ko")
-	f, err := os.Open(path)
+// load loads a kernel module from its file.
+func load(module string) error {
+	f, err := os.Open(module)
 	if err != nil {
 		return fmt.Errorf("open module: %w", err)
 	}
 	defer f.Close()
 	if err := unix.FinitModule(int(f.Fd()), "", 0); err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("load module %s: %w", path, err)
+		return fmt.Errorf("load module %s: %w", module, err)
 	}
 	return nil
 }
 
-// prepare gives the system what a booted one has: run and shm, terminals, tun, modules, lo, a host name, many files.
-func prepare(j job.Job) error {
+// kernelVersion returns the running kernel's version, which its modules' folder is named after.
+func kernelVersion() string {
+	var name unix.Utsname
+	_ = unix.Uname(&name) // cannot fail on memory of ours
+	return unix.ByteSliceToString(name.Release[:])
+}
+
+// prepare gives the system what a booted one has: run and shm, terminals, tun, lo, a host name, many files.
+func prepare() error {
 	err := mountAll([]mount{
 		{"tmpfs", "/run", "tmpfs", 0, "mode=0755"},
 		{"devpts", "/dev/pts", "devpts", 0, "mode=0620,ptmxmode=0666"},
 		{"tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777"},
-		{j.Modules, "/lib/modules", "", unix.MS_BIND, ""},
 	})
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		words := rapid.SliceOf(word)
 		j := Job{
 			Argv: words.Draw(t, "argv"), Env: words.Draw(t, "env"), Writable: words.Draw(t, "writable"),
-			Dir: word.Draw(t, "dir"), Modules: word.Draw(t, "modules"),
+			Dir: word.Draw(t, "dir"), Guest: Guest{Modules: word.Draw(t, "modules"), Stdout: word.Draw(t, "stdout")},
 		}
 		if err := j.Write(dir); err != nil {
 			t.Fatal(err)
