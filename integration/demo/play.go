@@ -223,7 +223,7 @@ func (d *demo) masterReturns(ctx context.Context, failover meter.Report) error {
 func (d *demo) waitReplicated(ctx context.Context, n int) error {
 	return pair.Wait(ctx, fmt.Sprintf("%d connections on d2", n), func() (bool, error) {
 		out, err := d.pair.Output(ctx, "d2", "ipvsadm", "-Lnc")
-		return strings.Count(out, echoAddr)-strings.Count(out, "UDP") >= n, err
+		return strings.Count(out, "ESTABLISHED") >= n, err
 	})
 }
 
@@ -234,9 +234,9 @@ func (d *demo) measure(ctx context.Context) (*meter.StreamReport, error) {
 }
 
 func (d *demo) tell(r meter.Report) {
-	d.say("client", "HTTP: %d of %d lost, longest silence %.0f ms", r.HTTP.Lost, r.HTTP.Sent, float64(r.HTTP.LongestSilence))
-	d.say("client", "UDP: %d of %d lost, longest silence %.0f ms", r.UDP.Lost, r.UDP.Sent, float64(r.UDP.LongestSilence))
-	d.say("client", "TCP: %d connections, %d broken, longest silence %.0f ms", r.TCP.Opened, r.TCP.Broken, float64(r.TCP.LongestSilence))
+	d.say("client", "HTTP: %d of %d lost, longest silence %s", r.HTTP.Lost, r.HTTP.Sent, r.HTTP.LongestSilence)
+	d.say("client", "UDP: %d of %d lost, longest silence %s", r.UDP.Lost, r.UDP.Sent, r.UDP.LongestSilence)
+	d.say("client", "TCP: %d connections, %d broken, longest silence %s", r.TCP.Opened, r.TCP.Broken, r.TCP.LongestSilence)
 }
 
 func unbroken(r meter.Report) error {
@@ -246,8 +246,8 @@ func unbroken(r meter.Report) error {
 	return nil
 }
 
-// gap is the longest time in which the UDP stream had no answer.
-func gap(r meter.Report) string { return fmt.Sprintf("%.0f ms", float64(r.UDP.LongestSilence)) }
+// gap is the longest time without an answer to the UDP stream.
+func gap(r meter.Report) string { return r.UDP.LongestSilence.String() }
 
 func byServer(s *meter.StreamReport) string {
 	var parts []string

@@ -116,12 +116,12 @@ func (r *running) stopMaster() (problem string) {
 	r.waitHealthy(r.d1)
 	r.waitVIP("d1", vip4, true)
 	r.waitVIP("d2", vip4, false)
-	r.t.Logf("SIGTERM of the master: UDP %d of %d lost, longest outage %v ms, longest silence %v ms, meter's own pause %v ms",
+	r.t.Logf("SIGTERM of the master: UDP %d of %d lost, longest outage %v, longest silence %v, meter's own longest pause %v",
 		report.UDP.Lost, report.UDP.Sent, report.UDP.LongestOutage, report.UDP.LongestSilence, report.UDP.LongestPause)
 	if problem := alive(report.TCP, connections); problem != "" {
 		return problem
 	}
-	if outage := time.Duration(float64(report.UDP.LongestOutage) * float64(time.Millisecond)); outage > 20*time.Millisecond {
+	if outage := time.Duration(report.UDP.LongestOutage); outage > 20*time.Millisecond {
 		return fmt.Sprintf("no request answered for %v", outage)
 	}
 	return ""

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/lvs-ha/lvs-ha/internal/netif"
-	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
 func (s *Speaker) readLinks() error {
@@ -61,7 +60,7 @@ func (s *Speaker) hold(now time.Time) {
 	var want []netif.Lease
 	s.renewAt = time.Time{}
 	for _, i := range s.instances {
-		if i.machine.State() != vrrp.Master {
+		if !i.holds(now) {
 			continue
 		}
 		for _, a := range i.config.Addresses {

@@ -32,6 +32,7 @@ type instance struct {
 	peer      netip.Addr
 	contested time.Time // when a Contested was last emitted
 	leaving   bool      // forgotten as soon as its machine stops
+	linger    time.Time // until then a better master's VIPs are held too
 	sendError string    // the last failed send, to say it once
 	conflict  Conflict  // the last one, likewise
 
@@ -51,6 +52,20 @@ func newInstance(now time.Time, c Instance) *instance {
 }
 
 func (i *instance) running() bool { return i.machine.State() != vrrp.Initialize }
+
+// holds says whether the instance's VIPs are to be in the kernel.
+func (i *instance) holds(now time.Time) bool {
+	return i.machine.State() == vrrp.Master || now.Before(i.linger)
+}
+
+// yield keeps the VIPs for a moment after a better master was heard, until its
+// announcements have reached the segment.
+func (i *instance) yield(now time.Time, t vrrp.Transition) {
+	i.linger = time.Time{}
+	if t.From == vrrp.Master && t.To == vrrp.Backup {
+		i.linger = now.Add(vrrp.Linger)
+	}
+}
 
 // sameRouter says whether w is the same virtual router with other parameters:
 // such a change keeps the role.

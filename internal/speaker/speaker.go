@@ -207,6 +207,7 @@ func (s *Speaker) perform(now time.Time, i *instance, actions []vrrp.Action) {
 			s.send(now, i, a)
 		case vrrp.Transition:
 			i.since, i.reason = now, a.Reason.String()
+			i.yield(now, a)
 			s.dirty = true
 			if a.To == vrrp.Master {
 				i.rounds.Start(now)
@@ -266,6 +267,10 @@ func (s *Speaker) forget() {
 func (s *Speaker) expire(now time.Time) {
 	for _, i := range s.instances {
 		s.perform(now, i, i.expire(now))
+		if due(i.linger, now) {
+			i.linger = time.Time{}
+			s.dirty = true
+		}
 	}
 	if due(s.retryAt, now) {
 		s.retryAt = time.Time{}
@@ -298,6 +303,7 @@ func (s *Speaker) untilNext(now time.Time) time.Duration {
 	for _, i := range s.instances {
 		earlier(i.next())
 		earlier(i.rounds.Next())
+		earlier(i.linger, !i.linger.IsZero())
 	}
 	earlier(s.renewAt, !s.renewAt.IsZero())
 	earlier(s.retryAt, !s.retryAt.IsZero())

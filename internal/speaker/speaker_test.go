@@ -92,6 +92,32 @@ func TestPairHasOneMasterAndHandsOverWithoutAGap(t *testing.T) {
 	})
 }
 
+func TestPreemptionLeavesNoGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := &segment{}
+		a, b := start(t, newHost(net, "192.0.2.1")), start(t, newHost(net, "192.0.2.2"))
+		b.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		wait(settleTime)
+		a.commands <- Configure{[]Instance{instanceOf(150, vip4)}}
+		both := 0
+		for range 5000 {
+			wait(time.Millisecond)
+			switch a.vipCount() + b.vipCount() {
+			case 0:
+				t.Fatal("nobody holds the VIP")
+			case 2:
+				both++
+			}
+		}
+		if a.vipCount() != 1 || b.vipCount() != 0 {
+			t.Errorf("VIPs in the end: a %d, b %d; want it on a", a.vipCount(), b.vipCount())
+		}
+		if both == 0 || time.Duration(both)*time.Millisecond > vrrp.Linger+10*time.Millisecond {
+			t.Errorf("both held the VIP for %d ms, want about %v", both, vrrp.Linger)
+		}
+	})
+}
+
 func TestShutdownWithoutPeerEndsAtTheBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))

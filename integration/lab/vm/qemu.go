@@ -20,7 +20,8 @@ const qemuProgram = "qemu-system-x86_64"
 const maxVirtualCPUs = 2
 
 // kernelParameters leave out what an emulated machine with one trusted user does not need.
-const kernelParameters = "console=ttyS0 quiet panic=-1 mitigations=off nopti nokaslr tsc=reliable random.trust_cpu=on"
+const kernelParameters = "console=ttyS0 quiet panic=-1 mitigations=off nopti nokaslr tsc=reliable random.trust_cpu=on " +
+	"cryptomgr.notests rodata=off lsm= audit=0 initcall_blacklist=load_system_certificate_list,init_kprobe_trace"
 
 // qemu is a machine of QEMU with software emulation: no hardware accelerator is ever used.
 type qemu struct {

@@ -178,7 +178,8 @@ func testRunTimeout(t *testing.T) {
 func TestRunMachineDies(t *testing.T) { eachKind(t, testRunMachineDies) }
 
 func testRunMachineDies(t *testing.T) {
-	got := runVM(t, vm.Options{Memory: "8M"}, "true")
+	memory := map[string]string{"uml": "8M", "qemu": "32M"}[os.Getenv("LVSHA_LAB_VM")]
+	got := runVM(t, vm.Options{Memory: memory}, "true")
 	if got.Exit != vm.ExitMachine || !strings.Contains(got.Err, "before true had ended; its console:\n") {
 		t.Errorf("got exit code %d, error %q", got.Exit, got.Err)
 	}
@@ -305,7 +306,7 @@ func testRerunIfNeeded(t *testing.T) {
 		fmt.Printf("in guest: %v\n", vm.InGuest())
 		os.Exit(5)
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestRerunIfNeeded$")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestRerunIfNeeded$/^"+os.Getenv("LVSHA_LAB_VM")+"$")
 	cmd.Env = append(os.Environ(), marker+"=1")
 	out, err := cmd.Output()
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 5 {

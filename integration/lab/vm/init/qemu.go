@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lvs-ha/lvs-ha/integration/lab/vm/job"
 )
 
@@ -32,10 +34,12 @@ func connectQEMU(string) (host, error) {
 	if err := os.RemoveAll("/modules"); err != nil {
 		return host{}, fmt.Errorf("free the initramfs: %w", err)
 	}
-	h := host{
-		root:  "/host",
-		job:   "/job",
-		share: func(tag, _, to string) mount { return mount{tag, to, "9p", 0, written9p} },
+	h := host{root: "/host", job: "/job"}
+	h.share = func(tag, _, to string) mount {
+		if tag == job.JobTag {
+			return mount{h.job, to, "", unix.MS_BIND, ""} // a tag cannot be mounted twice
+		}
+		return mount{tag, to, "9p", 0, written9p}
 	}
 	return h, mountAll([]mount{{job.RootTag, h.root, "9p", 0, cached9p}, {job.JobTag, h.job, "9p", 0, written9p}})
 }

@@ -71,7 +71,7 @@ func buildRoot(h host, jobDir string, j job.Job) error {
 	mounts := []mount{
 		{"overlay", root, "overlay", 0, "lowerdir=" + h.root + ",upperdir=" + upper + ",workdir=" + work},
 		{filepath.Join(h.root, j.Guest.Modules), root + "/lib/modules", "", unix.MS_BIND, ""},
-		{h.job, root + jobDir, "", unix.MS_BIND, ""},
+		h.share(job.JobTag, jobDir, root+jobDir),
 	}
 	for i, dir := range j.Writable {
 		mounts = append(mounts, h.share(job.ShareTag(i), dir, root+dir))
