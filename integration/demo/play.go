@@ -154,7 +154,7 @@ func (d *demo) masterDies(ctx context.Context, d1, d2 *pair.Director) error {
 		return err
 	}
 	d.say("client", "3 long-lived TCP connections and streams of new HTTP and UDP requests run")
-	if err := d.waitReplicated(ctx, 3); err != nil {
+	if err := d.pair.WaitReplicated(ctx, "d2", echoAddr, 3, nil); err != nil {
 		return err
 	}
 	killed := time.Now()
@@ -217,14 +217,6 @@ func (d *demo) masterReturns(ctx context.Context, failover meter.Report) error {
 	}
 	d.shown = append(d.shown, fmt.Sprintf("SIGKILL of the master: longest time without an answer %s, no connection broken; return of the master: %s, no connection broken", gap(failover), gap(back)))
 	return nil
-}
-
-// waitReplicated waits until d2 knows n established connections.
-func (d *demo) waitReplicated(ctx context.Context, n int) error {
-	return pair.Wait(ctx, fmt.Sprintf("%d connections on d2", n), func() (bool, error) {
-		out, err := d.pair.Output(ctx, "d2", "ipvsadm", "-Lnc")
-		return strings.Count(out, "ESTABLISHED") >= n, err
-	})
 }
 
 // measure runs HTTP requests for a while.

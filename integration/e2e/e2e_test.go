@@ -138,7 +138,7 @@ func (r *running) traffic(streams ...string) *pair.Traffic {
 	return t
 }
 
-// bestOf calls try up to three times until it is content; it is for limits of
+// bestOf3 calls try up to three times until it is content; it is for limits of
 // time on a machine that others use too.
 func bestOf3(t *testing.T, what string, try func(attempt int) (problem string)) {
 	t.Helper()
@@ -148,6 +148,7 @@ func bestOf3(t *testing.T, what string, try func(attempt int) (problem string)) 
 		if problem == "" {
 			return
 		}
+		t.Logf("%s, try %d: %s", what, attempt+1, problem)
 		problems = append(problems, problem)
 	}
 	t.Errorf("%s: none of three tries: %s", what, strings.Join(problems, "; "))

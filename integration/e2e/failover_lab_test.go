@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lvs-ha/lvs-ha/integration/pair"
 )
 
 // connections is how many long-lived TCP connections a failover must keep.
@@ -39,20 +42,25 @@ func longLived() []string {
 	return []string{"--tcp", echo, "--connections", fmt.Sprint(connections), "--tcp-interval", "20ms"}
 }
 
-// established starts long-lived connections and waits until a director knows
-// them from its peer.
-func (r *running) established(on string) (stop func() string) {
+// established starts long-lived connections, and more streams, and waits until
+// a director knows the connections from its peer.
+func (r *running) established(on string, streams ...string) *pair.Traffic {
 	r.t.Helper()
-	tr := r.traffic(longLived()...)
-	r.wait("replicated connections", func(out string) bool {
-		return strings.Count(out, "ESTABLISHED") >= connections
-	}, on, "ipvsadm", "-Lnc")
-	return func() string {
-		r.t.Helper()
-		report, err := tr.Stop(r.ctx)
-		r.check(err)
-		return alive(report.TCP, connections)
-	}
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	defer cancel()
+	before, err := r.Established(ctx, on, echo)
+	r.check(err)
+	tr := r.traffic(append(longLived(), streams...)...)
+	r.check(r.WaitReplicated(ctx, on, echo, connections, before))
+	return tr
+}
+
+// stillAlive ends the traffic and says what became of the connections.
+func (r *running) stillAlive(tr *pair.Traffic) (problem string) {
+	r.t.Helper()
+	report, err := tr.Stop(r.ctx)
+	r.check(err)
+	return alive(report.TCP, connections)
 }
 
 // lease is the topologies' default: master-down interval plus one second, in
@@ -63,21 +71,21 @@ const lease, kernelSlack = 5 * time.Second, time.Second
 // again.
 func (r *running) killMaster() (problem string) {
 	r.t.Helper()
-	stop := r.established("d2")
+	tr := r.established("d2")
 	killed := time.Now()
 	r.d1.Kill()
 	r.waitVIP("d1", vip4, false)
 	gone := time.Since(killed)
 	r.waitVIP("d2", vip4, true)
 	r.waitLog(r.d2, "sync daemon: master")
-	problem = stop()
+	problem = r.stillAlive(tr)
 
-	stop = r.established("d2")
+	tr = r.established("d2")
 	r.d1 = r.start("d1")
 	r.waitHealthy(r.d1)
 	r.waitVIP("d1", vip4, true)
 	r.waitVIP("d2", vip4, false)
-	if returned := stop(); problem == "" {
+	if returned := r.stillAlive(tr); problem == "" {
 		problem = returned
 	}
 	r.t.Logf("SIGKILL of the master: its VIP was gone after %v", gone.Round(time.Millisecond))
@@ -107,7 +115,7 @@ func (r *running) killAndRestart(t *testing.T, services int) {
 
 func (r *running) stopMaster() (problem string) {
 	r.t.Helper()
-	tr := r.traffic(append(longLived(), "--udp", echo, "--interval", "1ms")...)
+	tr := r.established("d2", "--udp", echo, "--interval", "1ms")
 	r.check(r.d1.Stop(r.ctx))
 	r.waitVIP("d2", vip4, true)
 	report, err := tr.Stop(r.ctx)
