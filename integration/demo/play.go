@@ -25,13 +25,11 @@ const (
 	sample = 2 * time.Second
 )
 
-// streams run while the master dies and returns: long-lived connections, and
-// new requests over HTTP and UDP.
-var streams = []string{
-	"--tcp", echoAddr, "--connections", "3", "--tcp-interval", "20ms",
-	"--http", webURL, "--http-interval", "50ms",
-	"--udp", echoAddr, "--interval", "10ms",
-}
+// longLived and requests run while the master dies and returns.
+var (
+	longLived = []string{"--tcp", echoAddr, "--connections", "3", "--tcp-interval", "50ms"}
+	requests  = []string{"--http", webURL, "--http-interval", "50ms", "--udp", echoAddr, "--interval", "10ms"}
+)
 
 // play performs the steps; each must happen within its time.
 func (d *demo) play(ctx context.Context) (err error) {
@@ -149,14 +147,62 @@ func (d *demo) masterDies(ctx context.Context, d1, d2 *pair.Director) error {
 	d.step("The master is killed, and comes back")
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
-	t, err := d.pair.StartTraffic(ctx, "client", streams...)
+	connections, err := d.pair.StartTraffic(ctx, "client", longLived...)
 	if err != nil {
 		return err
 	}
-	d.say("client", "3 long-lived TCP connections and streams of new HTTP and UDP requests run")
 	if err := d.pair.WaitReplicated(ctx, "d2", echoAddr, 3, nil); err != nil {
 		return err
 	}
+	d.say("client", "3 long-lived TCP connections run, and d2 knows of them")
+	killed, err := d.during(ctx, "SIGKILL of the master", func() error { return d.kill(ctx, d1, d2) })
+	if err != nil {
+		return err
+	}
+	if err := d.show(ctx, "d2"); err != nil {
+		return err
+	}
+	returned, err := d.during(ctx, "return of the master", func() error { return d.bringBack(ctx) })
+	if err != nil {
+		return err
+	}
+	r, err := connections.Stop(ctx)
+	if err != nil {
+		return err
+	}
+	d.say("client", "TCP: %d connections, %d broken, longest silence %s", r.TCP.Opened, r.TCP.Broken, r.TCP.LongestSilence)
+	if err := d.show(ctx, "d1", "d2"); err != nil {
+		return err
+	}
+	if r.TCP.Broken+r.TCP.Stalled+r.TCP.Refused+r.TCP.SequenceErrors > 0 || r.TCP.Opened == 0 {
+		return fmt.Errorf("long-lived connections: %d opened, %d broken, %d stalled, %d refused, %d sequence errors",
+			r.TCP.Opened, r.TCP.Broken, r.TCP.Stalled, r.TCP.Refused, r.TCP.SequenceErrors)
+	}
+	d.shown = append(d.shown, killed, returned, fmt.Sprintf("%d of %d long-lived connections lived through both", r.TCP.Opened, r.TCP.Opened))
+	return nil
+}
+
+// during runs streams of new requests while something happens, and says how
+// long none was answered.
+func (d *demo) during(ctx context.Context, what string, happen func() error) (shown string, err error) {
+	t, err := d.pair.StartTraffic(ctx, "client", requests...)
+	if err != nil {
+		return "", err
+	}
+	d.say("client", "streams of new HTTP and UDP requests run")
+	if err := happen(); err != nil {
+		return "", err
+	}
+	r, err := t.Stop(ctx)
+	if err != nil {
+		return "", err
+	}
+	d.say("client", "HTTP: %d of %d lost, longest time without an answer %s", r.HTTP.Lost, r.HTTP.Sent, r.HTTP.LongestSilence)
+	d.say("client", "UDP: %d of %d lost, longest time without an answer %s", r.UDP.Lost, r.UDP.Sent, r.UDP.LongestSilence)
+	return fmt.Sprintf("%s: longest time without an answer %s", what, r.UDP.LongestSilence), nil
+}
+
+func (d *demo) kill(ctx context.Context, d1, d2 *pair.Director) error {
 	killed := time.Now()
 	d.say("demo", "SIGKILL for lvs-ha on d1, the master")
 	d1.Kill()
@@ -168,28 +214,10 @@ func (d *demo) masterDies(ctx context.Context, d1, d2 *pair.Director) error {
 		return err
 	}
 	d.say("demo", "d1 lost the VIP with its lease, %d ms after the kill: nobody was left to remove it", time.Since(killed).Milliseconds())
-	if err := d2.WaitLog(ctx, "sync daemon: master"); err != nil {
-		return err
-	}
-	if err := d.show(ctx, "d2"); err != nil {
-		return err
-	}
-	failover, err := t.Stop(ctx)
-	if err != nil {
-		return err
-	}
-	d.tell(failover)
-	if err := unbroken(failover); err != nil {
-		return err
-	}
-	return d.masterReturns(ctx, failover)
+	return d2.WaitLog(ctx, "sync daemon: master")
 }
 
-func (d *demo) masterReturns(ctx context.Context, failover meter.Report) error {
-	t, err := d.pair.StartTraffic(ctx, "client", streams...)
-	if err != nil {
-		return err
-	}
+func (d *demo) bringBack(ctx context.Context) error {
 	d.say("demo", "lvs-ha on d1 starts again")
 	d1, err := d.pair.StartDirector("d1", d.teller("d1"))
 	if err != nil {
@@ -201,22 +229,7 @@ func (d *demo) masterReturns(ctx context.Context, failover meter.Report) error {
 	if err := d.pair.WaitVIP(ctx, "d1", vip, true); err != nil {
 		return err
 	}
-	if err := d.pair.WaitVIP(ctx, "d2", vip, false); err != nil {
-		return err
-	}
-	back, err := t.Stop(ctx)
-	if err != nil {
-		return err
-	}
-	d.tell(back)
-	if err := d.show(ctx, "d1", "d2"); err != nil {
-		return err
-	}
-	if err := unbroken(back); err != nil {
-		return err
-	}
-	d.shown = append(d.shown, fmt.Sprintf("SIGKILL of the master: longest time without an answer %s, no connection broken; return of the master: %s, no connection broken", gap(failover), gap(back)))
-	return nil
+	return d.pair.WaitVIP(ctx, "d2", vip, false)
 }
 
 // measure runs HTTP requests for a while.
@@ -224,22 +237,6 @@ func (d *demo) measure(ctx context.Context) (*meter.StreamReport, error) {
 	r, err := d.pair.Measure(ctx, "client", sample, "--http", webURL)
 	return r.HTTP, err
 }
-
-func (d *demo) tell(r meter.Report) {
-	d.say("client", "HTTP: %d of %d lost, longest silence %s", r.HTTP.Lost, r.HTTP.Sent, r.HTTP.LongestSilence)
-	d.say("client", "UDP: %d of %d lost, longest silence %s", r.UDP.Lost, r.UDP.Sent, r.UDP.LongestSilence)
-	d.say("client", "TCP: %d connections, %d broken, longest silence %s", r.TCP.Opened, r.TCP.Broken, r.TCP.LongestSilence)
-}
-
-func unbroken(r meter.Report) error {
-	if r.TCP.Broken+r.TCP.Stalled+r.TCP.Refused+r.TCP.SequenceErrors > 0 || r.TCP.Opened == 0 {
-		return fmt.Errorf("long-lived connections: %d opened, %d broken, %d stalled, %d refused, %d sequence errors", r.TCP.Opened, r.TCP.Broken, r.TCP.Stalled, r.TCP.Refused, r.TCP.SequenceErrors)
-	}
-	return nil
-}
-
-// gap is the longest time without an answer to the UDP stream.
-func gap(r meter.Report) string { return r.UDP.LongestSilence.String() }
 
 func byServer(s *meter.StreamReport) string {
 	var parts []string

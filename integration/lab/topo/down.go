@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -71,12 +70,7 @@ func remove(t *Topology, s state) error {
 	}
 	errs := []error{killAll(spaces)}
 	for _, n := range t.Nodes {
-		if _, err := os.Lstat(netnsPath(t.Name, n.Name)); err != nil {
-			continue
-		}
-		if err := run(exec.Command("ip", "netns", "delete", netnsName(t.Name, n.Name))); err != nil {
-			errs = append(errs, fmt.Errorf("delete network namespace %s: %w", netnsName(t.Name, n.Name), err))
-		}
+		errs = append(errs, removeNetns(t.Name, n.Name))
 	}
 	errs = append(errs, s.remove(), killAll(spaces))
 	return errors.Join(errs...)

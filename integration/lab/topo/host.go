@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// osView is the hostView of the running process.
+// osView is the hostView of the calling thread, which may be inside a node.
 type osView struct{}
 
 func (osView) EvalSymlinks(path string) (string, error)   { return filepath.EvalSymlinks(path) }
@@ -19,7 +19,7 @@ func (osView) Stat(path string) (fs.FileInfo, error)      { return os.Stat(path)
 func (osView) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
 
 func (osView) MountPoints() ([]string, error) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
+	text, err := os.ReadFile("/proc/thread-self/mountinfo")
 	if err != nil {
 		return nil, fmt.Errorf("list mount points: %w", err)
 	}

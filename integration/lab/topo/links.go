@@ -3,9 +3,9 @@
 package topo
 
 import (
-	"context"
 	"fmt"
 	"net"
+	"os"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -19,7 +19,7 @@ type port struct {
 }
 
 // createLinks brings lo up in each node, makes the bridges, then the veth pairs between them all.
-func (l *Lab) createLinks(ctx context.Context) error {
+func (l *Lab) createLinks() error {
 	ports := map[string]*port{}
 	defer func() {
 		for _, p := range ports {
@@ -37,7 +37,7 @@ func (l *Lab) createLinks(ctx context.Context) error {
 			return fmt.Errorf("node %s: %w", spec.Name, err)
 		}
 		if spec.Kind == KindBridge {
-			if err := l.nodes[spec.Name].createBridge(ctx, p); err != nil {
+			if err := l.nodes[spec.Name].createBridge(p); err != nil {
 				return fmt.Errorf("node %s: %w", spec.Name, err)
 			}
 		}
@@ -75,12 +75,17 @@ func (p *port) setUp(name string) error {
 	return nil
 }
 
-// createBridge makes the bridge of a bridge node, named after it, forwarding from the first frame on.
-func (n *Node) createBridge(ctx context.Context, p *port) error {
+// createBridge makes the bridge of a bridge node, named after it, without STP and forwarding from the first frame on.
+func (n *Node) createBridge(p *port) error {
 	name := n.spec.Name
-	cmd := n.Command(ctx, "ip", "link", "add", name, "type", "bridge", "forward_delay", "0", "stp_state", "0")
-	if err := run(cmd); err != nil {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = name
+	if err := p.links.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
 		return fmt.Errorf("create bridge %s: %w", name, err)
+	}
+	delay := "/sys/class/net/" + name + "/bridge/forward_delay"
+	if err := n.inside(func() error { return os.WriteFile(delay, []byte("0"), 0) }); err != nil {
+		return fmt.Errorf("take the forward delay from bridge %s: %w", name, err)
 	}
 	var err error
 	if p.bridge, err = p.links.LinkByName(name); err != nil {

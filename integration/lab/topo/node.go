@@ -43,12 +43,18 @@ func (n *Node) Command(ctx context.Context, name string, args ...string) *exec.C
 		"--", name,
 	}
 	cmd := exec.CommandContext(ctx, "nsenter", append(enter, args...)...)
-	cmd.Env = os.Environ()
-	for k, v := range n.spec.Env {
-		cmd.Env = append(cmd.Env, k+"="+v)
-	}
+	cmd.Env = n.environ()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
+}
+
+// environ returns our environment with the node's on top of it.
+func (n *Node) environ() []string {
+	env := os.Environ()
+	for k, v := range n.spec.Env {
+		env = append(env, k+"="+v)
+	}
+	return env
 }
 
 // Do runs fn in the node's network namespace, on the calling goroutine, and returns its error. A socket that fn opens

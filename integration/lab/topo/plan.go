@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// A node sees the host's files through a mount namespace of its own. What is mounted there is planned here, as a script
-// that a shell runs in that namespace; nothing here touches a file.
+// A node sees the host's files through a mount namespace of its own. What is mounted there is planned here, as steps that
+// a thread in that namespace makes; nothing here touches a file.
 
 // hostView is what a plan must know about the host's files.
 type hostView interface {
@@ -26,27 +26,14 @@ type hostView interface {
 	MountPoints() ([]string, error)
 }
 
-// plan is a script in the making.
+// plan is a list of steps in the making.
 type plan struct {
 	host     hostView
 	dir      string   // scratch folder of the node, on the lab's tmpfs
 	mounts   []string // the host's mount points
 	overlaid []string // folders of the host that have become writable copies in the node
-	script   strings.Builder
+	steps    []step
 }
-
-// unmountRun detaches what the host has mounted below /run. Namespaces of other labs are among it: a copy of their mounts
-// would keep them alive after their removal, with all their links. A mount goes with the one that it is inside of, and
-// that stands before it in the list. Names that the kernel writes with a backslash are left alone.
-const unmountRun = `outer=/run/none
-while read -r _ _ _ _ point _; do
-	case $point in
-	*\\* | "$outer"/*) ;;
-	/run/*) outer=$point; set -- "$@" "$point" ;;
-	esac
-done </proc/self/mountinfo
-[ $# -eq 0 ] || umount -n -l "$@"
-`
 
 // boundTo is a bind whose target has been looked up.
 type boundTo struct {
@@ -61,18 +48,17 @@ func (b boundTo) target() string { return filepath.Join(b.above, b.missing) }
 // planMounts plans a node's mounts: /sys for its network namespace, an empty /run, and the binds. A mount point that the
 // host doesn't have is made in a tmpfs: over its folder lies an overlay, or, where that folder is the root, a new root
 // made of the old one's folders.
-func planMounts(host hostView, dir string, binds []Bind) (string, error) {
+func planMounts(host hostView, dir string, binds []Bind) ([]step, error) {
 	mounts, err := host.MountPoints()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	p := &plan{host: host, dir: dir, mounts: mounts}
-	p.script.WriteString("set -e\n")
 	var inRun, elsewhere []boundTo
 	for _, b := range binds {
 		to, err := p.lookUp(b)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if isWithin("/run", to.target()) {
 			inRun = append(inRun, to)
@@ -82,12 +68,12 @@ func planMounts(host hostView, dir string, binds []Bind) (string, error) {
 	}
 	if slices.ContainsFunc(elsewhere, func(b boundTo) bool { return b.above == "/" && b.missing != "" }) {
 		if err := p.newRoot(); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	for _, b := range elsewhere {
 		if err := p.makeWritable(b); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	for _, b := range elsewhere {
@@ -95,26 +81,17 @@ func planMounts(host hostView, dir string, binds []Bind) (string, error) {
 	}
 	// The new /run is put together over /sys, which is about to be replaced as well: /run itself still holds our scratch
 	// folder, and perhaps sources of binds.
-	p.add("mount", "-n", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/sys")
+	p.add(mountNew{"tmpfs", "/sys", "mode=0755"})
 	for _, b := range inRun {
 		p.bind(b, filepath.Join("/sys", strings.TrimPrefix(b.target(), "/run")), true)
 	}
-	p.script.WriteString(unmountRun)
-	p.add("mount", "-n", "--move", "/sys", "/run")
-	p.add("mount", "-n", "-t", "sysfs", "sysfs", "/sys")
-	return p.script.String(), nil
+	// What the host has mounted below /run goes. Namespaces of other labs are among it: a copy of their mounts would keep
+	// them alive after their removal, with all their links.
+	p.add(clearMounts{"/run"}, moveMount{"/sys", "/run"}, mountNew{"sysfs", "/sys", ""})
+	return p.steps, nil
 }
 
-// add appends one command to the script. To mount and umount, -n says not to keep books in /run/mount: /run is replaced.
-func (p *plan) add(argv ...string) {
-	for i, word := range argv {
-		if i > 0 {
-			p.script.WriteByte(' ')
-		}
-		p.script.WriteString(shellQuote(word))
-	}
-	p.script.WriteByte('\n')
-}
+func (p *plan) add(steps ...step) { p.steps = append(p.steps, steps...) }
 
 // lookUp finds a bind's source, and how much of its target exists on the host.
 func (p *plan) lookUp(b Bind) (boundTo, error) {
@@ -151,25 +128,19 @@ func (p *plan) newRoot() error {
 		return fmt.Errorf("list the root folder: %w", err)
 	}
 	root := filepath.Join(p.dir, "root")
-	p.add("mkdir", "-p", root)
-	p.add("mount", "-n", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", root)
+	p.add(makeFolder{root}, mountNew{"tmpfs", root, "mode=0755"})
 	for _, e := range entries {
 		from, to := "/"+e.Name(), filepath.Join(root, e.Name())
 		switch {
 		case e.IsDir():
-			p.add("mkdir", to)
-			p.add("mount", "-n", "--rbind", from, to)
+			p.add(makeFolder{to}, bind{from, to})
 		case e.Type()&fs.ModeSymlink != 0:
-			p.add("cp", "-P", from, to)
+			p.add(copyLink{from, to})
 		default:
-			p.add("touch", to)
-			p.add("mount", "-n", "--bind", from, to)
+			p.add(makeFile{to}, bind{from, to})
 		}
 	}
-	p.add("cd", root)
-	p.add("pivot_root", ".", ".") // the old root now lies over the new one (pivot_root(2), NOTES)
-	p.add("umount", "-n", "-l", ".")
-	p.add("cd", "/")
+	p.add(enterRoot{root})
 	p.overlaid = append(p.overlaid, "/")
 	return nil
 }
@@ -184,16 +155,16 @@ func (p *plan) makeWritable(b boundTo) error {
 	}
 	layer := filepath.Join(p.dir, "overlay"+strconv.Itoa(len(p.overlaid)))
 	upper, work, merged := layer+"/upper", layer+"/work", layer+"/merged"
-	p.add("mkdir", "-p", upper, work, merged)
-	p.add("mount", "-n", "-t", "overlay", "-o", "lowerdir="+b.above+",upperdir="+upper+",workdir="+work, "overlay", merged)
-	for _, m := range p.outermostWithin(b.above) {
+	p.add(makeFolder{upper}, makeFolder{work}, makeFolder{merged})
+	p.add(mountNew{"overlay", merged, "lowerdir=" + b.above + ",upperdir=" + upper + ",workdir=" + work})
+	for _, m := range outermostWithin(b.above, p.mounts) {
 		rel, err := filepath.Rel(b.above, m)
 		if err != nil {
 			return fmt.Errorf("bind mount %s again in the overlay of %s: %w", m, b.above, err)
 		}
-		p.add("mount", "-n", "--rbind", m, filepath.Join(merged, rel))
+		p.add(bind{m, filepath.Join(merged, rel)})
 	}
-	p.add("mount", "-n", "--move", merged, b.above)
+	p.add(moveMount{merged, b.above})
 	p.overlaid = append(p.overlaid, b.above)
 	return nil
 }
@@ -202,14 +173,13 @@ func (p *plan) makeWritable(b boundTo) error {
 func (p *plan) bind(b boundTo, path string, mountPoint bool) {
 	switch {
 	case mountPoint && b.folder:
-		p.add("mkdir", "-p", path)
+		p.add(makeFolder{path})
 	case mountPoint:
-		p.add("mkdir", "-p", filepath.Dir(path))
-		p.add("touch", path)
+		p.add(makeFolder{filepath.Dir(path)}, makeFile{path})
 	}
-	p.add("mount", "-n", "--rbind", b.Source, path)
+	p.add(bind{b.Source, path})
 	if b.ReadOnly {
-		p.add("mount", "-n", "-o", "remount,bind,ro", path)
+		p.add(makeReadOnly{path})
 	}
 }
 
@@ -228,10 +198,10 @@ func (p *plan) isOverlaid(folder string) bool {
 	return false
 }
 
-// outermostWithin returns the mount points inside folder that are not inside another one of them.
-func (p *plan) outermostWithin(folder string) []string {
+// outermostWithin returns those of the mount points inside folder that are not inside another one of them.
+func outermostWithin(folder string, mounts []string) []string {
 	var inside []string
-	for _, m := range slices.Sorted(slices.Values(p.mounts)) { // an outer one sorts before its inner ones
+	for _, m := range slices.Sorted(slices.Values(mounts)) { // an outer one sorts before its inner ones
 		within := func(outer string) bool { return isWithin(outer, m) }
 		if m != folder && isWithin(folder, m) && !slices.ContainsFunc(inside, within) {
 			inside = append(inside, m)
@@ -243,12 +213,4 @@ func (p *plan) outermostWithin(folder string) []string {
 // isWithin reports whether path is folder or below it. Both are absolute and clean.
 func isWithin(folder, path string) bool {
 	return path == folder || strings.HasPrefix(path, strings.TrimSuffix(folder, "/")+"/")
-}
-
-// shellQuote quotes a word for the shell, if it must be.
-func shellQuote(word string) string {
-	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-=,") == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

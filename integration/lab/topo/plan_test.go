@@ -4,6 +4,7 @@ package topo
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -56,16 +57,19 @@ func TestPlanMounts(t *testing.T) {
 		mounts: []string{"/", "/proc", "/etc/other/mount", "/etc/hosts", "/etc/other/mount/x", "/run"},
 	}
 	const (
-		newRun = `mount -n -t tmpfs -o mode=0755 tmpfs /sys
+		newRun = `mount -t tmpfs -o mode=0755 tmpfs /sys
 `
-		finish = unmountRun + `mount -n --move /sys /run
-mount -n -t sysfs sysfs /sys
+		finish = `umount -l /run/*
+mount --move /sys /run
+mount -t sysfs sysfs /sys
 `
-		overlayEtc = `mkdir -p /s/overlay0/upper /s/overlay0/work /s/overlay0/merged
-mount -n -t overlay -o lowerdir=/etc,upperdir=/s/overlay0/upper,workdir=/s/overlay0/work overlay /s/overlay0/merged
-mount -n --rbind /etc/hosts /s/overlay0/merged/hosts
-mount -n --rbind /etc/other/mount /s/overlay0/merged/other/mount
-mount -n --move /s/overlay0/merged /etc
+		overlayEtc = `mkdir -p /s/overlay0/upper
+mkdir -p /s/overlay0/work
+mkdir -p /s/overlay0/merged
+mount -t overlay -o lowerdir=/etc,upperdir=/s/overlay0/upper,workdir=/s/overlay0/work overlay /s/overlay0/merged
+mount --rbind /etc/hosts /s/overlay0/merged/hosts
+mount --rbind /etc/other/mount /s/overlay0/merged/other/mount
+mount --move /s/overlay0/merged /etc
 `
 	)
 	tests := []struct {
@@ -77,71 +81,72 @@ mount -n --move /s/overlay0/merged /etc
 		{name: "no binds", want: newRun + finish},
 		{name: "target exists",
 			binds: []Bind{{Source: "/src/file", Target: "/etc/hosts", ReadOnly: true}},
-			want: `mount -n --rbind /src/file /etc/hosts
-mount -n -o remount,bind,ro /etc/hosts
+			want: `mount --rbind /src/file /etc/hosts
+mount -o remount,bind,ro /etc/hosts
 ` + newRun + finish},
 		{name: "one overlay for two missing targets",
 			binds: []Bind{{Source: "/src/dir", Target: "/etc/d"}, {Source: "/src/file", Target: "/etc/new/file"}},
 			want: overlayEtc + `mkdir -p /etc/d
-mount -n --rbind /src/dir /etc/d
+mount --rbind /src/dir /etc/d
 mkdir -p /etc/new
 touch /etc/new/file
-mount -n --rbind /src/file /etc/new/file
+mount --rbind /src/file /etc/new/file
 ` + newRun + finish},
 		{name: "overlays before binds, and a mount inside an overlaid folder has its own",
 			binds: []Bind{{Source: "/src/file", Target: "/etc/hosts"}, {Source: "/src/file", Target: "/etc/new"}, {Source: "/src/file", Target: "/etc/other/mount/new"}},
-			want: overlayEtc + `mkdir -p /s/overlay1/upper /s/overlay1/work /s/overlay1/merged
-mount -n -t overlay -o lowerdir=/etc/other/mount,upperdir=/s/overlay1/upper,workdir=/s/overlay1/work overlay /s/overlay1/merged
-mount -n --rbind /etc/other/mount/x /s/overlay1/merged/x
-mount -n --move /s/overlay1/merged /etc/other/mount
-mount -n --rbind /src/file /etc/hosts
+			want: overlayEtc + `mkdir -p /s/overlay1/upper
+mkdir -p /s/overlay1/work
+mkdir -p /s/overlay1/merged
+mount -t overlay -o lowerdir=/etc/other/mount,upperdir=/s/overlay1/upper,workdir=/s/overlay1/work overlay /s/overlay1/merged
+mount --rbind /etc/other/mount/x /s/overlay1/merged/x
+mount --move /s/overlay1/merged /etc/other/mount
+mount --rbind /src/file /etc/hosts
 mkdir -p /etc
 touch /etc/new
-mount -n --rbind /src/file /etc/new
+mount --rbind /src/file /etc/new
 mkdir -p /etc/other/mount
 touch /etc/other/mount/new
-mount -n --rbind /src/file /etc/other/mount/new
+mount --rbind /src/file /etc/other/mount/new
 ` + newRun + finish},
 		{name: "target through a symbolic link",
 			binds: []Bind{{Source: "/src/file", Target: "/lib/f"}},
-			want: `mkdir -p /s/overlay0/upper /s/overlay0/work /s/overlay0/merged
-mount -n -t overlay -o lowerdir=/usr/lib,upperdir=/s/overlay0/upper,workdir=/s/overlay0/work overlay /s/overlay0/merged
-mount -n --move /s/overlay0/merged /usr/lib
+			want: `mkdir -p /s/overlay0/upper
+mkdir -p /s/overlay0/work
+mkdir -p /s/overlay0/merged
+mount -t overlay -o lowerdir=/usr/lib,upperdir=/s/overlay0/upper,workdir=/s/overlay0/work overlay /s/overlay0/merged
+mount --move /s/overlay0/merged /usr/lib
 mkdir -p /usr/lib
 touch /usr/lib/f
-mount -n --rbind /src/file /usr/lib/f
+mount --rbind /src/file /usr/lib/f
 ` + newRun + finish},
 		{name: "target in /run, by its old name too",
 			binds: []Bind{{Source: "/run/sock", Target: "/run/d"}, {Source: "/src/file", Target: "/var/run/f"}},
 			want: newRun + `mkdir -p /sys/d
-mount -n --rbind /run/sock /sys/d
+mount --rbind /run/sock /sys/d
 mkdir -p /sys
 touch /sys/f
-mount -n --rbind /src/file /sys/f
+mount --rbind /src/file /sys/f
 ` + finish},
 		{name: "target missing in the root folder",
 			binds: []Bind{{Source: "/src/dir", Target: "/new/deep"}},
 			want: `mkdir -p /s/root
-mount -n -t tmpfs -o mode=0755 tmpfs /s/root
-mkdir /s/root/a,b
-mount -n --rbind /a,b /s/root/a,b
+mount -t tmpfs -o mode=0755 tmpfs /s/root
+mkdir -p /s/root/a,b
+mount --rbind /a,b /s/root/a,b
 touch /s/root/container_information
-mount -n --bind /container_information /s/root/container_information
-mkdir /s/root/etc
-mount -n --rbind /etc /s/root/etc
+mount --rbind /container_information /s/root/container_information
+mkdir -p /s/root/etc
+mount --rbind /etc /s/root/etc
 cp -P /lib /s/root/lib
-mkdir /s/root/run
-mount -n --rbind /run /s/root/run
-mkdir /s/root/src
-mount -n --rbind /src /s/root/src
-mkdir /s/root/usr
-mount -n --rbind /usr /s/root/usr
-cd /s/root
-pivot_root . .
-umount -n -l .
-cd /
+mkdir -p /s/root/run
+mount --rbind /run /s/root/run
+mkdir -p /s/root/src
+mount --rbind /src /s/root/src
+mkdir -p /s/root/usr
+mount --rbind /usr /s/root/usr
+cd /s/root; pivot_root . .; umount -l .; cd /
 mkdir -p /new/deep
-mount -n --rbind /src/dir /new/deep
+mount --rbind /src/dir /new/deep
 ` + newRun + finish},
 		{name: "source missing",
 			binds:   []Bind{{Source: "/src/none", Target: "/etc/hosts", Line: 7}},
@@ -162,8 +167,12 @@ mount -n --rbind /src/dir /new/deep
 			if tt.wantErr != "" {
 				return
 			}
-			if diff := cmp.Diff("set -e\n"+tt.want, got); diff != "" {
-				t.Errorf("script (-want +got):\n%s", diff)
+			var lines strings.Builder
+			for _, step := range got {
+				fmt.Fprintln(&lines, step)
+			}
+			if diff := cmp.Diff(tt.want, lines.String()); diff != "" {
+				t.Errorf("steps (-want +got):\n%s", diff)
 			}
 		})
 	}

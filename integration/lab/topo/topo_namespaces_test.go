@@ -304,7 +304,7 @@ func TestUpFails(t *testing.T) {
 	tests := map[string]struct{ text, want string }{
 		"exec line":   {one + "      exec: ['sh -c \"echo no good; exit 3\"']", `: exec on node a: "sh -c echo no good; exit 3": exit status 3: no good`},
 		"bind source": {one + "      binds: ['none:/x']", "plan mounts of node a: line 6: source of bind "},
-		"unknown program, with what was run before it": {one + "      cmd: sleep 1000\n      exec: [no-such-program]", "no-such-program: No such file or directory"},
+		"unknown program, with what was run before it": {one + "      cmd: sleep 1000\n      exec: [no-such-program]", `exec: "no-such-program": executable file not found in $PATH`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

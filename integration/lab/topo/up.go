@@ -3,18 +3,14 @@
 package topo
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"os/exec"
-	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	"golang.org/x/sync/errgroup"
 )
 
 // Lab is a topology that is up. Its methods may be called from several goroutines, Down from one.
@@ -25,9 +21,9 @@ type Lab struct {
 	owner    *owner // nil when another process brought the lab up
 }
 
-// Up builds the topology: namespaces, links, exec lines, main processes. What an earlier run of the same name left is
+// Up builds the topology: namespaces, links, exec lines (those of one node in order), main processes. What an earlier run of the same name left is
 // removed first; a lab whose maker is still running is refused. A failed Up removes what it made. It needs root, and
-// the programs ip, nsenter and mount (Debian: iproute2, util-linux, mount).
+// the program nsenter (Debian: util-linux).
 //
 // The lab outlives the process unless Down is called: that is what makes it usable from a command line. The next Up of
 // the same name finds what a killed test left.
@@ -80,25 +76,23 @@ func newLab(t *Topology, o *owner) *Lab {
 // Node returns the node of that name, or nil.
 func (l *Lab) Node(name string) *Node { return l.nodes[name] }
 
-// build makes everything in the order in which it depends on each other.
+// build makes everything in the order in which it depends on each other: nodes beside each other, links between them all.
 func (l *Lab) build(ctx context.Context) error {
 	if err := l.state.create(l.topology); err != nil {
 		return err
 	}
-	for _, spec := range l.topology.Nodes {
-		if err := l.nodes[spec.Name].createNamespaces(ctx); err != nil {
-			return err
-		}
-	}
-	if err := l.createLinks(ctx); err != nil {
+	if err := prepareNetnsRoot(); err != nil {
 		return err
 	}
-	for _, spec := range l.topology.Nodes {
-		for _, line := range spec.Exec {
-			if err := l.nodes[spec.Name].exec(ctx, l.topology.File, line); err != nil {
-				return err
-			}
-		}
+	if err := l.eachNode(ctx, func(_ context.Context, n *Node) error { return n.createNamespaces() }); err != nil {
+		return err
+	}
+	if err := l.createLinks(); err != nil {
+		return err
+	}
+	err := l.eachNode(ctx, func(ctx context.Context, n *Node) error { return n.execAll(ctx, l.topology.File) })
+	if err != nil {
+		return err
 	}
 	for _, spec := range l.topology.Nodes {
 		if len(spec.Cmd) > 0 {
@@ -110,68 +104,13 @@ func (l *Lab) build(ctx context.Context) error {
 	return nil
 }
 
-// createNamespaces makes the node's three namespaces, each held by a mount, with its mounts and host name inside.
-func (n *Node) createNamespaces(ctx context.Context) error {
-	mounts, err := planMounts(osView{}, n.state.scratch(n.spec.Name), n.spec.Binds)
-	if err != nil {
-		return fmt.Errorf("plan mounts of node %s: %w", n.spec.Name, err)
+// eachNode calls f for all nodes at once and returns the first error, on which ctx ends for the others.
+func (l *Lab) eachNode(ctx context.Context, f func(context.Context, *Node) error) error {
+	all, ctx := errgroup.WithContext(ctx)
+	for _, n := range l.nodes {
+		all.Go(func() error { return f(ctx, n) })
 	}
-	if err := os.MkdirAll(n.state.scratch(n.spec.Name), 0o755); err != nil {
-		return fmt.Errorf("make folder of node %s: %w", n.spec.Name, err)
-	}
-	if err := run(exec.CommandContext(ctx, "ip", "netns", "add", n.NetNS())); err != nil {
-		return fmt.Errorf("create network namespace of node %s: %w", n.spec.Name, err)
-	}
-	if err := n.settle(ctx, mounts+"echo "+shellQuote(n.spec.Name)+" >/proc/sys/kernel/hostname\n"); err != nil {
-		return fmt.Errorf("create mount and UTS namespaces of node %s: %w", n.spec.Name, err)
-	}
-	return nil
-}
-
-// settle starts a shell in the node's network namespace and in new mount and UTS namespaces, makes mounts hold these
-// two, and only then lets the shell run the script.
-func (n *Node) settle(ctx context.Context, script string) error {
-	var out bytes.Buffer
-	shell := exec.CommandContext(ctx, "sh")
-	shell.Stdout, shell.Stderr = &out, &out
-	shell.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS} // private mounts, too
-	stdin, err := shell.StdinPipe()
-	if err != nil {
-		return fmt.Errorf("make pipe to shell: %w", err)
-	}
-	if err := n.Do(shell.Start); err != nil {
-		return fmt.Errorf("start shell: %w", err)
-	}
-	held := n.hold(shell.Process.Pid)
-	if held == nil {
-		_, held = io.WriteString(stdin, script)
-	}
-	held = errors.Join(held, stdin.Close())
-	if err := shell.Wait(); err != nil {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(out.String()))
-	}
-	return held
-}
-
-// hold binds the mount and UTS namespaces of a process to files, which keep them when the process has ended.
-func (n *Node) hold(pid int) error {
-	for kind, file := range map[string]string{"mnt": n.state.mountNS(n.spec.Name), "uts": n.state.utsNS(n.spec.Name)} {
-		if err := os.WriteFile(file, nil, 0o644); err != nil {
-			return fmt.Errorf("make mount point of namespace: %w", err)
-		}
-		if err := unix.Mount(fmt.Sprintf("/proc/%d/ns/%s", pid, kind), file, "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("bind %s namespace to %s: %w", kind, file, err)
-		}
-	}
-	return nil
-}
-
-// exec runs one exec line in the node.
-func (n *Node) exec(ctx context.Context, file string, line Exec) error {
-	if err := run(n.Command(ctx, line.Argv[0], line.Argv[1:]...)); err != nil {
-		return fmt.Errorf("%s:%d: exec on node %s: %q: %w", file, line.Line, n.spec.Name, strings.Join(line.Argv, " "), err)
-	}
-	return nil
+	return all.Wait()
 }
 
 // startMain starts the node's main process with its output going to the node's log. It is a session of its own, so that
@@ -193,14 +132,5 @@ func (n *Node) startMain() error {
 		defer close(n.main)
 		_ = cmd.Wait() // how it ends is the log's to tell
 	}()
-	return nil
-}
-
-// run runs a command; what it printed becomes part of the error.
-func run(cmd *exec.Cmd) error {
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
-	}
 	return nil
 }
