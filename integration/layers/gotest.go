@@ -37,7 +37,7 @@ type event struct {
 }
 
 // goTest runs go test and prints a line for each package, and the output of
-// what failed.
+// what failed or was skipped.
 func goTest(ctx context.Context, env []string, args ...string) (tally, error) {
 	args = append([]string{"test", "-json", "-count=1", "-timeout", goTestTimeout.String()}, args...)
 	c := exec.CommandContext(ctx, "go", args...)
@@ -86,11 +86,11 @@ func (t *tally) take(e event, output map[string]*strings.Builder, w io.Writer) {
 		}
 		output[key].WriteString(e.Output)
 		return
-	case "build-fail", "fail":
+	case "build-fail", "fail", "skip":
 		if b := output[key]; b != nil {
 			fmt.Fprint(w, b)
 		}
-	case "pass", "skip":
+	case "pass":
 	default:
 		return
 	}

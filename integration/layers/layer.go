@@ -129,13 +129,11 @@ func testsOfOtherLayers() (string, error) {
 	return pattern(all, slices.Collect(maps.Keys(all))), nil
 }
 
-// judge says why a layer whose tests all passed still did not do its work.
+// judge says why a layer whose tests all passed still did not do its work. A
+// single test may be skipped where it cannot run; a whole layer may not.
 func (l layer) judge(t tally) error {
-	switch {
-	case t.passed == 0:
+	if t.passed == 0 {
 		return errors.New("no test ran")
-	case t.skipped > 0:
-		return fmt.Errorf("%d tests were skipped", t.skipped)
 	}
 	return nil
 }

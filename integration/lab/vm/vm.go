@@ -2,12 +2,12 @@
 
 // Package vm runs commands in a virtual machine whose kernel has IPVS, over the host's own files.
 //
-// There are two kinds of machine, and neither needs a hypervisor. User-mode Linux (Debian's package user-mode-linux) is
-// an ordinary program: it computes at the host's speed, but stops a process at each of its system calls. QEMU (Debian's
-// package qemu-system-x86, with the kernel of linux-image-amd64) emulates a computer in software: it computes at a
-// twentieth of the host's speed, but its system calls cost the host nothing. A measurement of a few milliseconds decides: user-mode
-// Linux where a stop is cheap, else QEMU; the other one where the first cannot be had. The environment variable
-// LVSHA_LAB_VM=uml or LVSHA_LAB_VM=qemu decides instead.
+// There are two kinds of machine, and neither needs a hypervisor. User-mode Linux (Debian's package user-mode-linux) is an
+// ordinary program: it computes at the host's speed, but stops a process at each of its system calls. QEMU (Debian's
+// package qemu-system-x86, with the kernel of linux-image-amd64) emulates a computer: it computes at a twentieth of the
+// host's speed, but its system calls cost the host nothing. A measurement of a few milliseconds decides: user-mode Linux
+// where a stop is cheap, else QEMU, and either where the other cannot be had. The environment variable LVSHA_LAB_VM=uml
+// or LVSHA_LAB_VM=qemu decides instead.
 //
 // The guest's root folder is the host's, so the programs, libraries and test binaries of the host run in it as they are.
 // The host is safe from them: everything the guest writes lands in its memory, except in the repository's build folder,
