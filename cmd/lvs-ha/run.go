@@ -54,8 +54,9 @@ func run(ctx context.Context, file string, debug bool) error {
 		stop() // a second signal ends the process
 		notify(daemon.SdNotifyStopping)
 	})
-	hangup := make(chan struct{})
-	go forwardHangups(ctx, hangup)
+	// Caught to the end: its default action would cut a hand-over short.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
 	return director.Serve(ctx, director.Options{
 		ConfigFile: file, Version: version, Log: slog.New(handler), Host: machine{},
 		Hangup: hangup, Watchdog: watchdog, Notify: notify,
@@ -66,24 +67,6 @@ func run(ctx context.Context, file string, debug bool) error {
 func notify(state string) {
 	// A manager that does not listen is no reason to fail.
 	_, _ = daemon.SdNotify(false, state)
-}
-
-func forwardHangups(ctx context.Context, to chan<- struct{}) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hangups:
-		}
-		select {
-		case to <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // clientTimeout bounds a question to the daemon.

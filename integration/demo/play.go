@@ -118,7 +118,7 @@ func (d *demo) webServerDies(ctx context.Context, d1 *pair.Director) error {
 		return err
 	}
 	d.say("client", "since then: %d of %d requests lost, %s", after.Lost, after.Sent, byServer(after))
-	if err := d.show(ctx, "d1"); err != nil {
+	if err := d.show(ctx, "d1", "d2"); err != nil {
 		return err
 	}
 	if after.Lost > 0 || after.ByServer["rs1"] > 0 {
@@ -199,8 +199,17 @@ func (d *demo) during(ctx context.Context, what string, happen func() error) (sh
 	}
 	d.say("client", "HTTP: %d of %d lost, longest time without an answer %s", r.HTTP.Lost, r.HTTP.Sent, r.HTTP.LongestSilence)
 	d.say("client", "UDP: %d of %d lost, longest time without an answer %s", r.UDP.Lost, r.UDP.Sent, r.UDP.LongestSilence)
+	for _, stream := range []*meter.StreamReport{r.HTTP, r.UDP} {
+		if stream.Answered == 0 || stream.LongestSilence > maxSilence {
+			return "", fmt.Errorf("%s: %d of %d requests answered, none for %s", what, stream.Answered, stream.Sent, stream.LongestSilence)
+		}
+	}
 	return fmt.Sprintf("%s: longest time without an answer %s", what, r.UDP.LongestSilence), nil
 }
+
+// maxSilence is what no step may exceed: a backup that had to find out by
+// itself that the master is dead would take its master-down interval.
+const maxSilence = meter.Millis(4 * time.Second)
 
 func (d *demo) kill(ctx context.Context, d1, d2 *pair.Director) error {
 	killed := time.Now()

@@ -137,6 +137,14 @@ type process struct {
 	err  error // of Wait; read it after done is closed
 }
 
+// end says how the process ended, once it has.
+func (s *process) end() error {
+	if s.err == nil {
+		return errors.New("exit status 0")
+	}
+	return s.err
+}
+
 func (p *Pair) start(cmd *exec.Cmd) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err

@@ -39,7 +39,7 @@ func (p *Pair) StartTraffic(ctx context.Context, node string, streams ...string)
 		select {
 		case <-more:
 		case <-proc.done:
-			return nil, fmt.Errorf("traffic on %s ended: %w: %s", node, proc.err, t.stderr)
+			return nil, fmt.Errorf("traffic on %s ended: %w: %s", node, proc.end(), t.stderr)
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for the first answers to %v: %w", streams, ctx.Err())
 		}

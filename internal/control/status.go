@@ -16,6 +16,9 @@ type Status struct {
 	Instances      []Instance      `json:"vrrp"`
 	VirtualServers []VirtualServer `json:"virtual_servers"`
 	Sync           Sync            `json:"sync"`
+	// Unclaimed counts, by interface and reason, VRRP packets that belong to no
+	// instance.
+	Unclaimed map[string]map[string]uint64 `json:"vrrp_unclaimed,omitempty"`
 }
 
 // Reload is the outcome of the last reload; Error is empty when it succeeded.

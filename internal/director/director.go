@@ -11,6 +11,7 @@ package director
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -42,6 +43,7 @@ type Table interface {
 // SyncDaemons runs the kernel's sync daemons; syncd.Controller is the real one.
 type SyncDaemons interface {
 	Follow(ctx context.Context, want []syncd.Daemon) (changed bool, err error)
+	Running(ctx context.Context) ([]syncd.Daemon, error)
 }
 
 // Probes probes real servers; health.Runner is the real one.
@@ -68,23 +70,24 @@ type Director struct {
 	calls   chan func(context.Context)
 	gone    chan struct{} // closed when Run has returned
 
-	config      *config.Config
-	table       Table // nil: never needed
-	sync        SyncDaemons
-	owned       *owned
-	roles       map[string]vrrp.State
-	targets     map[string]targetID
-	verdicts    map[targetID]health.Verdict
-	failures    map[targetID]health.Result // the last failed probe
-	latest      ipvs.Snapshot
-	daemons     []syncd.Daemon // that Follow confirmed
-	settled     ipvs.Table     // wanted table of the last successful reconciliation
-	failing     string         // the last TableFailed, to say it once
-	syncFailing string         // the last SyncFailed, likewise
-	started     time.Time
-	reload      *control.Reload
-	waiting     []chan speaker.Status
-	stopping    bool
+	config   *config.Config
+	table    Table // nil: never needed
+	sync     SyncDaemons
+	owned    *owned
+	roles    map[string]vrrp.State
+	targets  map[string]targetID
+	verdicts map[targetID]health.Verdict
+	failures map[targetID]health.Result // the last failed probe
+	latest   ipvs.Snapshot
+	daemons  []syncd.Daemon                 // that the kernel ran when last looked at
+	settled  map[ipvs.ServiceKey]ipvs.Entry // services that the kernel had as wanted
+
+	tableFailure, syncFailure failure
+
+	started  time.Time
+	reload   *control.Reload
+	waiting  []chan speaker.Status
+	stopping bool
 }
 
 // Run works until ctx ends and the hand-over is done, or broken ends because a
@@ -111,12 +114,12 @@ func (d *Director) Run(ctx, broken context.Context, ready func()) error {
 		case <-d.results.ready:
 			d.takeResults(broken)
 		case e := <-d.events:
-			if _, done := e.(speaker.Stopped); done {
-				return d.finish(broken)
+			if e, done := e.(speaker.Stopped); done {
+				return d.finish(broken, e)
 			}
 			d.takeSpeakerEvent(broken, e)
 		case <-tick.C:
-			d.reconcile(broken)
+			_ = d.reconcile(broken) // its failures are events
 		}
 	}
 }
@@ -126,35 +129,37 @@ func (d *Director) start(ctx context.Context) error {
 	if err := d.openKernel(ctx, d.config); err != nil {
 		return err
 	}
-	if err := d.adopt(ctx, d.config); err != nil {
+	if err := d.adopt(d.config); err != nil {
 		return err
 	}
-	if err := d.reconcileTable(ctx); err != nil {
-		return err
-	}
-	d.reconcileSync(ctx)
+	_ = d.reconcile(ctx) // its failures are events, and no reason not to serve
 	d.emit(ctx, Event{Kind: Started, Text: fmt.Sprintf("lvs-ha %s started as %s with %s: %s", d.opts.Version, d.config.Director.Name, d.opts.ConfigFile, summary(d.config))})
 	d.command(ctx, speaker.Configure{Instances: instances(d.config)})
 	return nil
 }
 
-// finish leaves the kernel as on_stop says; the VIPs are gone by now.
-func (d *Director) finish(ctx context.Context) error {
+// finish leaves the kernel as on_stop says; the VIPs are gone by now. One
+// failure does not keep it from the rest.
+func (d *Director) finish(ctx context.Context, stopped speaker.Stopped) error {
+	var errs []error
+	if stopped.Error != "" {
+		errs = append(errs, fmt.Errorf("remove VIPs: %s", stopped.Error))
+	}
 	if d.sync != nil && d.owned.sync {
 		if _, err := d.sync.Follow(ctx, nil); err != nil {
-			return fmt.Errorf("stop sync daemon: %w", err)
+			errs = append(errs, fmt.Errorf("stop sync daemon: %w", err))
+		} else {
+			errs = append(errs, d.owned.set(d.owned.services, false))
 		}
 	}
-	if d.table != nil && d.config.Director.OnStop == config.OnStopRemove {
+	if d.config.Director.OnStop == config.OnStopRemove {
 		d.config.VirtualServers = nil
-		if err := d.reconcileTable(ctx); err != nil {
-			return err
-		}
+		errs = append(errs, d.reconcileTable(ctx))
 	}
-	if err := d.owned.set(d.owned.services, false); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	d.emit(ctx, Event{Kind: Stopped, Text: fmt.Sprintf("stopped after %s; VIPs handed over, virtual servers: %s", time.Since(d.started).Round(time.Second), d.config.Director.OnStop)})
+	d.emit(ctx, Event{Kind: Stopped, Text: fmt.Sprintf("stopped after %s; virtual servers: %s", time.Since(d.started).Round(time.Second), d.config.Director.OnStop)})
 	return nil
 }
 
@@ -178,7 +183,7 @@ func (d *Director) openKernel(ctx context.Context, c *config.Config) error {
 }
 
 // adopt makes c the configuration that everything is derived from.
-func (d *Director) adopt(ctx context.Context, c *config.Config) error {
+func (d *Director) adopt(c *config.Config) error {
 	probed, ids := targets(c)
 	if err := d.probes.Set(probed); err != nil {
 		return fmt.Errorf("start probes: %w", err)
@@ -222,7 +227,7 @@ func (d *Director) takeResults(ctx context.Context) {
 		})
 	}
 	if changed {
-		d.reconcile(ctx)
+		_ = d.reconcile(ctx) // its failures are events
 	}
 }
 

@@ -22,6 +22,8 @@ const (
 	RoleChanged       // a VRRP instance changed state
 	InstanceFault     // a VRRP instance cannot run
 	InstanceRecovered // it can again
+	AddressesMoved    // VIPs were added to the kernel or removed
+	AddressForeign    // a VIP is on its interface that somebody else put there
 	AddressRestored   // a held VIP was missing and was put back
 	Contested         // a master of lower priority was heard
 	ConfigConflict    // another router's configuration does not fit ours
@@ -46,6 +48,8 @@ var kinds = map[Kind]struct {
 	RoleChanged:       {"117029a5efeb4f1eab51b9b34525bbc6", slog.LevelInfo},
 	InstanceFault:     {"41a21d15d7da47a18d205bd89be5dd20", slog.LevelError},
 	InstanceRecovered: {"924b390104cf4f8c878b57f483292196", slog.LevelInfo},
+	AddressesMoved:    {"04c1afcd7331417fa20dd4b3a77086f8", slog.LevelInfo},
+	AddressForeign:    {"3dc5fd473eb147aca48bea32a87f88c6", slog.LevelWarn},
 	AddressRestored:   {"a02e524c71894e118d00d8c716aed513", slog.LevelWarn},
 	Contested:         {"261e0fc8b99245ee9cc9b642db112143", slog.LevelWarn},
 	ConfigConflict:    {"c3cd63e1873d41d8bc59f64fe5034365", slog.LevelError},

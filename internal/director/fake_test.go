@@ -70,6 +70,8 @@ type world struct {
 	sync     *syncd.Fake
 	events   chan speaker.Event
 	director *Director
+	owned    *owned // nil: read from the state_dir
+	stopped  bool   // by the test, which knows how it ended
 
 	mu       sync.Mutex
 	commands []speaker.Command
@@ -125,12 +127,13 @@ func (w *world) start() (stop func() error) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	owned, err := openOwned(c.Director.StateDir)
-	if err != nil {
-		w.t.Fatal(err)
+	if w.owned == nil {
+		if w.owned, err = openOwned(c.Director.StateDir); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 	commands := make(chan speaker.Command)
-	w.director = newDirector(o, c, owned, w, w, commands, w.events, newQueue[health.Result]())
+	w.director = newDirector(o, c, w.owned, w, w, commands, w.events, newQueue[health.Result]())
 	broken, breakUp := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(broken)
 	go func() {
@@ -153,7 +156,7 @@ func (w *world) start() (stop func() error) {
 		return err
 	})
 	w.t.Cleanup(func() {
-		if err := stop(); err != nil {
+		if err := stop(); err != nil && !w.stopped {
 			w.t.Error(err)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ type owned struct {
 	path     string
 	services map[ipvs.ServiceKey]bool
 	sync     bool // a sync daemon of ours runs
+	stale    bool // the file says something else
 }
 
 type ownedFile struct {
@@ -51,15 +53,13 @@ func openOwned(stateDir string) (*owned, error) {
 }
 
 // set makes the file name exactly these services; it does not write what it
-// already says.
+// already says. When the file cannot be written they are ours all the same, for
+// as long as this process lives.
 func (o *owned) set(services map[ipvs.ServiceKey]bool, sync bool) error {
-	same := sync == o.sync && len(services) == len(o.services)
-	for k := range services {
-		same = same && o.services[k]
-	}
-	if same {
+	if !o.stale && sync == o.sync && maps.Equal(services, o.services) {
 		return nil
 	}
+	o.services, o.sync, o.stale = services, sync, true
 	f := ownedFile{Version: ownedVersion, Sync: sync}
 	for k := range services {
 		f.Services = append(f.Services, k)
@@ -75,6 +75,6 @@ func (o *owned) set(services map[ipvs.ServiceKey]bool, sync bool) error {
 	if err := os.Rename(o.path+".new", o.path); err != nil {
 		return fmt.Errorf("write which IPVS services are ours: %w", err)
 	}
-	o.services, o.sync = services, sync
+	o.stale = false
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -29,38 +30,65 @@ func (d *Director) Reload(ctx context.Context) error {
 func (d *Director) tryReload(ctx context.Context) error {
 	d.opts.Notify(notifyReloading())
 	defer d.opts.Notify(notifyReady)
-	err := d.applyFile(ctx)
 	d.reload = &control.Reload{At: time.Now()}
+	c, err := d.acceptable(ctx)
 	if err != nil {
 		d.reload.Error = err.Error()
 		d.emit(ctx, Event{Kind: ReloadRefused, Reason: err.Error(), Text: "reload refused, nothing changed: " + err.Error()})
-		return err
+		return fmt.Errorf("refused, nothing changed:\n%w", err)
 	}
-	d.emit(ctx, Event{Kind: Reloaded, Text: fmt.Sprintf("reloaded %s: %s", d.opts.ConfigFile, summary(d.config))})
+	d.emit(ctx, Event{Kind: Reloaded, Text: fmt.Sprintf("reloaded %s: %s", d.opts.ConfigFile, summary(c))})
+	err = d.reconcile(ctx)
+	d.command(ctx, speaker.Configure{Instances: instances(c)})
+	if err != nil {
+		d.reload.Error = err.Error()
+		return fmt.Errorf("the configuration is in force, but the kernel is not as wanted; trying again: %w", err)
+	}
 	return nil
 }
 
-func (d *Director) applyFile(ctx context.Context) error {
+// acceptable reads the file and makes it the configuration if all of it can be.
+func (d *Director) acceptable(ctx context.Context) (*config.Config, error) {
 	if d.stopping {
-		return errStopping
+		return nil, errStopping
 	}
-	c, err := LoadConfig(d.opts.ConfigFile, d.opts.Host)
+	c, err := LoadConfig(d.opts.ConfigFile, runningHost{d.opts.Host, d.config})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if c.Director.StateDir != d.config.Director.StateDir {
-		return fmt.Errorf("director.state_dir cannot change from %s to %s while the daemon runs: restart it", d.config.Director.StateDir, c.Director.StateDir)
+		return nil, fmt.Errorf("director.state_dir cannot change from %s to %s while the daemon runs: restart it", d.config.Director.StateDir, c.Director.StateDir)
 	}
 	if err := d.openKernel(ctx, c); err != nil {
-		return err
+		return nil, err
 	}
-	if err := d.adopt(ctx, c); err != nil {
-		return err
+	if err := d.adopt(c); err != nil {
+		return nil, err
 	}
-	d.settled = nil
-	d.reconcile(ctx)
-	d.command(ctx, speaker.Configure{Instances: instances(c)})
-	return nil
+	return c, nil
+}
+
+// runningHost is the machine as a reload sees it: an interface of the running
+// configuration may be missing for the moment.
+type runningHost struct {
+	config.Host
+	running *config.Config
+}
+
+// InterfaceAddresses implements config.Host.
+func (h runningHost) InterfaceAddresses(name string) ([]netip.Prefix, bool) {
+	if h.Host == nil {
+		return nil, true
+	}
+	addresses, ok := h.Host.InterfaceAddresses(name)
+	ok = ok || h.running.Sync.Interface == name
+	for _, i := range h.running.Instances {
+		ok = ok || i.Interface == name
+		for _, a := range i.Addresses {
+			ok = ok || a.Interface == name
+		}
+	}
+	return addresses, ok
 }
 
 // LoadConfig reads a configuration that is to run: what a check only warns of

@@ -5,7 +5,9 @@ package director
 import (
 	"context"
 	"fmt"
+	"strings"
 
+	"github.com/lvs-ha/lvs-ha/internal/netif"
 	"github.com/lvs-ha/lvs-ha/internal/speaker"
 )
 
@@ -23,13 +25,17 @@ func (d *Director) takeSpeakerEvent(ctx context.Context, e speaker.Event) {
 			At: e.At, Kind: RoleChanged, Instance: e.Instance, From: e.From.String(), To: e.To.String(), Reason: reason,
 			Text: transitionText(e.Instance, e.From.String(), e.To.String(), reason),
 		})
-		d.reconcileSync(ctx)
+		_ = d.reconcileSync(ctx) // its failures are events
 	case speaker.Fault:
 		d.emit(ctx, Event{At: e.At, Kind: InstanceFault, Instance: e.Instance, To: "fault", Reason: e.Reason, Text: e.Instance + ": fault: " + e.Reason})
 	case speaker.Recovered:
 		d.emit(ctx, Event{At: e.At, Kind: InstanceRecovered, Instance: e.Instance, From: "fault", Text: e.Instance + ": fault is over"})
+	case speaker.Moved:
+		d.emit(ctx, Event{At: e.At, Kind: AddressesMoved, Instance: e.Instance, Reason: movedText(e), Text: fmt.Sprintf("%s: VIPs %s", e.Instance, movedText(e))})
 	case speaker.Restored:
-		d.emit(ctx, Event{At: e.At, Kind: AddressRestored, Reason: e.Address.String(), Text: fmt.Sprintf("VIP %s was removed by somebody else, put back", e.Address)})
+		d.emit(ctx, Event{At: e.At, Kind: AddressRestored, Instance: e.Instance, Reason: e.Address.String(), Text: fmt.Sprintf("%s: VIP %s was removed by somebody else, put back", e.Instance, e.Address)})
+	case speaker.Foreign:
+		d.emit(ctx, Event{At: e.At, Kind: AddressForeign, Instance: e.Instance, Reason: e.Address.String(), Text: fmt.Sprintf("%s: VIP %s was put there by somebody else and stays theirs: remove it, or it will be there on a backup too", e.Instance, e.Address)})
 	case speaker.Contested:
 		d.emit(ctx, Event{At: e.At, Kind: Contested, Instance: e.Instance, Reason: e.Peer.String(), Text: fmt.Sprintf("%s: %s of lower priority acts as master too; VIPs announced again", e.Instance, e.Peer)})
 	case speaker.Conflict:
@@ -44,6 +50,28 @@ func (d *Director) takeSpeakerEvent(ctx context.Context, e speaker.Event) {
 		}
 		d.waiting = nil
 	}
+}
+
+// movedText says "added 192.0.2.10/24 dev eth0, ...; removed ...".
+func movedText(e speaker.Moved) string {
+	var parts []string
+	for _, m := range []struct {
+		verb      string
+		addresses []netif.Address
+	}{{"added", e.Added}, {"removed", e.Removed}} {
+		if len(m.addresses) == 0 {
+			continue
+		}
+		var told []string
+		for _, a := range m.addresses[:min(len(m.addresses), maxTold)] {
+			told = append(told, a.String())
+		}
+		if more := len(m.addresses) - len(told); more > 0 {
+			told = append(told, fmt.Sprintf("%d more", more))
+		}
+		parts = append(parts, m.verb+" "+strings.Join(told, ", "))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func discardText(e speaker.Discarded) string {

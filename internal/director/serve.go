@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -32,7 +33,7 @@ type Options struct {
 	// Host answers the validator's questions about this machine.
 	Host config.Host
 	// Hangup fires for each SIGHUP.
-	Hangup <-chan struct{}
+	Hangup <-chan os.Signal
 	// Watchdog is how often the service manager wants a sign of life; 0: never.
 	Watchdog time.Duration
 	// Notify tells the service manager a state (sd_notify); it may do nothing.
@@ -122,7 +123,7 @@ func newDirector(o Options, c *config.Config, owned *owned, k Kernel, p Probes, 
 }
 
 // followHangups reloads on each SIGHUP; the outcome is an event.
-func (d *Director) followHangups(ctx context.Context, hangup <-chan struct{}) error {
+func (d *Director) followHangups(ctx context.Context, hangup <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -133,7 +134,7 @@ func (d *Director) followHangups(ctx context.Context, hangup <-chan struct{}) er
 	}
 }
 
-// feedWatchdog tells the service manager that the loop still turns.
+// feedWatchdog tells the service manager that director and speaker still turn.
 func (d *Director) feedWatchdog(ctx context.Context, every time.Duration) error {
 	if every == 0 {
 		return nil
@@ -145,7 +146,7 @@ func (d *Director) feedWatchdog(ctx context.Context, every time.Duration) error 
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if d.call(ctx, func(context.Context) {}) == nil {
+			if _, err := d.speakerStatus(ctx); err == nil {
 				d.opts.Notify(daemon.SdNotifyWatchdog)
 			}
 		}

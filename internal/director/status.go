@@ -10,30 +10,38 @@ import (
 	"github.com/lvs-ha/lvs-ha/internal/control"
 	"github.com/lvs-ha/lvs-ha/internal/ipvs"
 	"github.com/lvs-ha/lvs-ha/internal/speaker"
-	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
 // Status implements control.Daemon. It reads the kernel's table anew.
 func (d *Director) Status(ctx context.Context) (control.Status, error) {
+	s, err := d.speakerStatus(ctx)
+	if err != nil {
+		return control.Status{}, err
+	}
+	var status control.Status
+	err = d.call(ctx, func(loop context.Context) {
+		d.readTable(loop)
+		status = d.status(s)
+	})
+	return status, err
+}
+
+// speakerStatus asks the speaker.
+func (d *Director) speakerStatus(ctx context.Context) (speaker.Status, error) {
 	answer := make(chan speaker.Status, 1)
 	if err := d.call(ctx, func(loop context.Context) {
 		d.waiting = append(d.waiting, answer)
 		d.command(loop, speaker.Query{})
 	}); err != nil {
-		return control.Status{}, err
+		return speaker.Status{}, err
 	}
 	select {
 	case s := <-answer:
-		var status control.Status
-		err := d.call(ctx, func(loop context.Context) {
-			d.readTable(loop)
-			status = d.status(s)
-		})
-		return status, err
+		return s, nil
 	case <-d.gone:
-		return control.Status{}, errStopping
+		return speaker.Status{}, errStopping
 	case <-ctx.Done():
-		return control.Status{}, ctx.Err()
+		return speaker.Status{}, ctx.Err()
 	}
 }
 
@@ -54,7 +62,7 @@ func (d *Director) status(s speaker.Status) control.Status {
 	st := control.Status{
 		Name: d.config.Director.Name, Version: d.opts.Version, PID: os.Getpid(), Started: d.started,
 		ConfigFile: d.opts.ConfigFile, Reload: d.reload,
-		Sync: control.Sync{Mode: d.config.Sync.Mode},
+		Sync: control.Sync{Mode: d.config.Sync.Mode}, Unclaimed: s.Unclaimed,
 	}
 	for _, i := range s.Instances {
 		st.Instances = append(st.Instances, instanceStatus(i))
@@ -64,7 +72,7 @@ func (d *Director) status(s speaker.Status) control.Status {
 			st.VirtualServers = append(st.VirtualServers, d.virtualServerStatus(vs, service(vs, address)))
 		}
 	}
-	for _, want := range deriveSync(d.config, func(name string) bool { return d.roles[name] == vrrp.Master }) {
+	for _, want := range d.wantSync() {
 		st.Sync.Wanted = want.Role.String()
 	}
 	for _, r := range d.daemons {
@@ -79,6 +87,7 @@ func instanceStatus(i speaker.InstanceStatus) control.Instance {
 		State: i.State.String(), Since: i.Since, Reason: i.Reason,
 		Received: i.Received, Sent: i.Sent, Discarded: i.Discarded,
 		IntervalMismatch: i.IntervalMismatch, AddressMismatch: i.AddressMismatch,
+		Addresses: []string{}, Held: []string{},
 	}
 	if i.Fault != "" {
 		c.State, c.Reason = "fault", i.Fault

@@ -44,10 +44,6 @@ func OpenKeeper(journalPath string) (*Keeper, error) {
 // Close releases the keeper's socket. It leaves the VIPs to their leases.
 func (k *Keeper) Close() error { return k.kernel.Close() }
 
-// Held returns the addresses that are ours in a stable order: those that the last Hold left in place, before the first
-// Hold those that the journal names.
-func (k *Keeper) Held() []Address { return k.journal.owned.addresses() }
-
 // Hold makes the wanted leases, and only these, what this director holds: it adds those that are missing, renews those
 // that are there, and removes what is ours and not wanted. A wanted address that somebody else has put on the
 // interface is left to them.
@@ -62,6 +58,7 @@ func (k *Keeper) Hold(want []Lease) (Changes, error) {
 	}
 	want, failed := usable(want, s)
 	ops := plan(want, s.addresses, k.journal.owned)
+	done := Changes{Foreign: foreignOf(want, s.addresses, k.journal.owned)}
 
 	owned := make(ownership)
 	for _, o := range ops {
@@ -72,7 +69,6 @@ func (k *Keeper) Hold(want []Lease) (Changes, error) {
 	failed = append(failed, k.journal.record(owned))
 
 	settled := make(ownership)
-	var done Changes
 	for i, err := range k.kernel.apply(s, ops) {
 		o := ops[i]
 		err = o.judge(err)

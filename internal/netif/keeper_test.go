@@ -76,10 +76,10 @@ func TestKeeperAddsRenewsRemoves(t *testing.T) {
 		if diff := cmp.Diff(step.changes, got, prefixes); diff != "" {
 			t.Errorf("%s: changes (-want +got):\n%s", step.name, diff)
 		}
-		if diff := cmp.Diff(step.want, k.Held(), prefixes); diff != "" {
+		if diff := cmp.Diff(step.want, k.journal.owned.addresses(), prefixes); diff != "" {
 			t.Errorf("%s: held (-want +got):\n%s", step.name, diff)
 		}
-		if diff := cmp.Diff(step.want, restarted(t, k).Held(), prefixes); diff != "" {
+		if diff := cmp.Diff(step.want, restarted(t, k).journal.owned.addresses(), prefixes); diff != "" {
 			t.Errorf("%s: held after a restart (-want +got):\n%s", step.name, diff)
 		}
 	}
@@ -147,8 +147,8 @@ func TestKeeperLeavesAnAddressOwnersAddress(t *testing.T) {
 		t.Errorf("added %v", got.Added)
 	}
 	hold(t, k, nil)
-	if len(k.Held()) != 0 || len(f.entries) != 1 {
-		t.Errorf("held %v, kernel has %v; want it left alone", k.Held(), f.entries)
+	if len(k.journal.owned.addresses()) != 0 || len(f.entries) != 1 {
+		t.Errorf("held %v, kernel has %v; want it left alone", k.journal.owned.addresses(), f.entries)
 	}
 }
 
@@ -174,7 +174,7 @@ func TestKeeperOneFailureDoesNotStopTheOthers(t *testing.T) {
 	if !errors.Is(err, unix.EACCES) {
 		t.Error("the kernel's error number is lost")
 	}
-	if diff := cmp.Diff([]Address{good}, k.Held(), prefixes); diff != "" {
+	if diff := cmp.Diff([]Address{good}, k.journal.owned.addresses(), prefixes); diff != "" {
 		t.Errorf("held (-want +got):\n%s", diff)
 	}
 }
@@ -188,7 +188,7 @@ func TestKeeperForgetsNothingWhoseOutcomeIsUnknown(t *testing.T) {
 	if _, err := k.Hold(leases(b)); err == nil {
 		t.Error("no error")
 	}
-	if diff := cmp.Diff([]Address{a, b}, restarted(t, k).Held(), prefixes); diff != "" {
+	if diff := cmp.Diff([]Address{a, b}, restarted(t, k).journal.owned.addresses(), prefixes); diff != "" {
 		t.Errorf("journal (-want +got):\n%s", diff)
 	}
 }
@@ -202,7 +202,7 @@ func TestKeeperTakesGoneForRemoved(t *testing.T) {
 		if _, err := k.Hold(nil); err != nil {
 			t.Errorf("%v: error %v", errno, err)
 		}
-		if held := k.Held(); len(held) != 0 {
+		if held := k.journal.owned.addresses(); len(held) != 0 {
 			t.Errorf("%v: held %v", errno, held)
 		}
 	}

@@ -69,4 +69,6 @@ func (l Lease) seconds() uint32 {
 // Changes are the addresses that one [Keeper.Hold] added and removed. Renewals are not changes.
 type Changes struct {
 	Added, Removed []Address
+	// Foreign are the wanted addresses that somebody else has put on the interface; they stay theirs.
+	Foreign []Address
 }

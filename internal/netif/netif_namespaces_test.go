@@ -209,7 +209,7 @@ func TestInterfacesFollowTheKernel(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no such interface") {
 		t.Errorf("error %v, want one about the missing interface", err)
 	}
-	if held := k.Held(); len(held) != 0 {
+	if held := k.journal.owned.addresses(); len(held) != 0 {
 		t.Errorf("held %v on an interface that is gone", held)
 	}
 }

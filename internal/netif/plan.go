@@ -14,6 +14,23 @@ const (
 	opRenew                 // renew an address of ours, or put it back if an opRemove before it took it along
 )
 
+// foreignOf returns the wanted addresses that somebody else has put there.
+func foreignOf(want []Lease, have []entry, owned ownership) []Address {
+	foreign := make(map[key]bool)
+	for _, e := range have {
+		if !owned.owns(e) {
+			foreign[e.key()] = true
+		}
+	}
+	var found []Address
+	for _, l := range want {
+		if foreign[l.key()] {
+			found = append(found, l.Address)
+		}
+	}
+	return found
+}
+
 // String returns the verb of an error message.
 func (k opKind) String() string {
 	return [...]string{"remove", "put back", "add", "renew"}[k]

@@ -85,6 +85,8 @@ type host struct {
 	mu        sync.Mutex
 	link      netif.Interface
 	gone      bool
+	back      netif.Interface // a second interface, when it has a name
+	foreign   map[netif.Address]bool
 	vips      map[netif.Address]time.Duration // lease
 	holds     []time.Time
 	announced []time.Time
@@ -109,6 +111,10 @@ func (h *host) Hold(want []netif.Lease) (netif.Changes, error) {
 	var c netif.Changes
 	wanted := make(map[netif.Address]time.Duration)
 	for _, l := range want {
+		if h.foreign[l.Address] {
+			c.Foreign = append(c.Foreign, l.Address)
+			continue
+		}
 		wanted[l.Address] = l.Valid
 		if _, ok := h.vips[l.Address]; !ok {
 			c.Added = append(c.Added, l.Address)
@@ -133,7 +139,11 @@ func (h *host) Interfaces() (map[string]netif.Interface, error) {
 	for a := range h.vips {
 		link.Addresses = append(link.Addresses, a.Prefix)
 	}
-	return map[string]netif.Interface{"eth0": link}, nil
+	links := map[string]netif.Interface{"eth0": link}
+	if h.back.Name != "" {
+		links[h.back.Name] = h.back
+	}
+	return links, nil
 }
 
 func (h *host) Announce([]netif.Address) error {

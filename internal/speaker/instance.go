@@ -73,6 +73,15 @@ func (i *instance) sameRouter(w Instance) bool {
 	return i.config.Interface == w.Interface && i.config.VRID == w.VRID && i.config.families() == w.families()
 }
 
+// blocks says whether w has to wait until i has left: it has the name of i, or
+// its place on the wire.
+func (i *instance) blocks(w Instance) bool {
+	mine, its := i.config.families(), w.families()
+	sameWire := i.config.Interface == w.Interface && i.config.VRID == w.VRID &&
+		(mine.IPv4 && its.IPv4 || mine.IPv6 && its.IPv6)
+	return i.leaving && (i.config.Name == w.Name || sameWire)
+}
+
 func (i *instance) update(now time.Time, w Instance) []vrrp.Action {
 	i.config = w
 	for f, addresses := range w.byFamily() {

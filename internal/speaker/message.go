@@ -67,10 +67,26 @@ type Recovered struct {
 	Instance string
 }
 
+// Moved says that VIPs of an instance were added to the kernel, or removed.
+type Moved struct {
+	At             time.Time
+	Instance       string // empty: of an instance that is gone
+	Added, Removed []netif.Address
+}
+
 // Restored says that a held VIP was missing in the kernel and was put back.
 type Restored struct {
-	At      time.Time
-	Address netif.Address
+	At       time.Time
+	Instance string
+	Address  netif.Address
+}
+
+// Foreign says that a VIP was on its interface already, put there by somebody
+// else: it is left alone, now and later.
+type Foreign struct {
+	At       time.Time
+	Instance string
+	Address  netif.Address
 }
 
 // Contested says that a master of lower priority was heard; the VIPs were
@@ -109,11 +125,17 @@ type Failed struct {
 	Error    string
 }
 
-// Stopped is the last event: every VIP is handed over.
-type Stopped struct{}
+// Stopped is the last event: every VIP is handed over. Error is empty, or says
+// why VIPs could not be removed.
+type Stopped struct{ Error string }
 
 // Status is the answer to Query.
-type Status struct{ Instances []InstanceStatus }
+type Status struct {
+	Instances []InstanceStatus
+	// Unclaimed counts, by interface and reason, the packets that belong to no
+	// instance.
+	Unclaimed map[string]map[string]uint64
+}
 
 // InstanceStatus is one instance at the moment of the Query.
 type InstanceStatus struct {
@@ -135,7 +157,9 @@ type InstanceStatus struct {
 func (Transition) event() {}
 func (Fault) event()      {}
 func (Recovered) event()  {}
+func (Moved) event()      {}
 func (Restored) event()   {}
+func (Foreign) event()    {}
 func (Contested) event()  {}
 func (Conflict) event()   {}
 func (Discarded) event()  {}

@@ -17,14 +17,17 @@ func (s *Speaker) receive(now time.Time, r received) {
 		return // the Conn was closed meanwhile
 	}
 	if r.err != nil {
-		s.closeConn(r.conn)
-		s.fail(now, "", fmt.Errorf("receive on %s: %w", r.conn.wire, r.err))
+		s.reopen(now, r.conn, r.err)
 		return
 	}
-	vrid, _ := vrrp.PeekVRID(r.packet.Payload)
+	vrid, ok := vrrp.PeekVRID(r.packet.Payload)
+	if !ok {
+		s.unclaimed(now, r, vrrp.DiscardShort)
+		return
+	}
 	i := s.find(r.conn.wire, vrid)
 	if i == nil {
-		s.discard(now, r, "", vrrp.DiscardVRID)
+		s.unclaimed(now, r, vrrp.DiscardVRID)
 		return
 	}
 	group := i.groups[r.conn.wire.family]
@@ -63,11 +66,22 @@ func (s *Speaker) conflict(now time.Time, i *instance, reason string, peer netip
 
 func (s *Speaker) find(w wire, vrid uint8) *instance {
 	for _, i := range s.instances {
-		if i.config.Interface == w.ifname && i.config.VRID == vrid && i.groups[w.family] != nil && i.running() {
+		if i.config.Interface == w.ifname && i.config.VRID == vrid && i.groups[w.family] != nil {
 			return i
 		}
 	}
 	return nil
+}
+
+// unclaimed drops a packet that belongs to no instance.
+func (s *Speaker) unclaimed(now time.Time, r received, d vrrp.Discard) {
+	counts := s.strays[r.conn.wire.ifname]
+	if counts == nil {
+		counts = make(map[string]uint64)
+		s.strays[r.conn.wire.ifname] = counts
+	}
+	counts[d.String()]++
+	s.discard(now, r, "", d)
 }
 
 func (s *Speaker) discard(now time.Time, r received, instance string, d vrrp.Discard) {

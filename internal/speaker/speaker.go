@@ -9,7 +9,9 @@ package speaker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,8 +62,9 @@ type Speaker struct {
 	events    chan<- Event
 	outbox    []Event
 	instances []*instance
-	stopping  bool // Shutdown was received
-	stopped   bool // Stopped was emitted
+	waiting   []Instance // to be started once what is in their way has left
+	stopping  bool       // Shutdown was received
+	stopped   bool       // Stopped was emitted
 
 	links   map[string]netif.Interface
 	conns   map[wire]*conn
@@ -69,10 +72,14 @@ type Speaker struct {
 	packets chan received
 	noise   noise
 
-	held    map[netif.Address]bool
-	dirty   bool      // held may not be what the states demand
-	renewAt time.Time // when the leases want renewal; zero: there are none
-	retryAt time.Time // when to try again what failed; zero: nothing did
+	strays map[string]map[string]uint64 // by interface and reason
+
+	held      map[netif.Address]bool
+	holdError string // of the last Hold
+	stopBy    time.Time
+	dirty     bool      // held may not be what the states demand
+	renewAt   time.Time // when the leases want renewal; zero: there are none
+	retryAt   time.Time // when to try again what failed; zero: nothing did
 }
 
 // New returns a speaker that obeys commands and reports on events.
@@ -83,6 +90,7 @@ func New(sys System, commands <-chan Command, events chan<- Event) *Speaker {
 		packets: make(chan received, 64),
 		noise:   make(noise),
 		held:    make(map[netif.Address]bool),
+		strays:  make(map[string]map[string]uint64),
 	}
 }
 
@@ -100,7 +108,7 @@ func (s *Speaker) Run(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		if s.stopping && len(s.instances) == 0 && len(s.outbox) == 0 {
+		if s.stopped && len(s.outbox) == 0 {
 			return nil
 		}
 		timer.Reset(s.untilNext(time.Now()))
@@ -146,31 +154,48 @@ func (s *Speaker) obey(now time.Time, c Command) {
 }
 
 // configure makes the running instances those of want: unchanged ones are not
-// touched, changed ones keep their role, others hand over.
+// touched, changed and renamed ones keep their role, others hand over. One that
+// takes the place of another waits until that has left.
 func (s *Speaker) configure(now time.Time, want []Instance) {
-	wanted := make(map[string]Instance, len(want))
-	for _, w := range want {
-		wanted[w.Name] = w
-	}
 	kept := make(map[string]bool)
 	for _, i := range s.instances {
-		w, ok := wanted[i.config.Name]
+		k := slices.IndexFunc(want, i.sameRouter)
 		switch {
 		case i.leaving:
-		case ok && i.sameRouter(w):
-			kept[w.Name] = true
-			s.perform(now, i, i.update(now, w))
+		case k >= 0:
+			kept[want[k].Name] = true
+			s.rename(now, i, want[k].Name)
+			s.perform(now, i, i.update(now, want[k]))
 			s.dirty = true
 		default:
 			i.leaving = true
 			s.perform(now, i, i.machine.Shutdown(now))
 		}
 	}
-	for _, w := range want {
-		if !kept[w.Name] {
-			s.instances = append(s.instances, newInstance(now, w))
-		}
+	s.waiting = slices.DeleteFunc(slices.Clone(want), func(w Instance) bool { return kept[w.Name] })
+	s.forget()
+	s.admit(now)
+}
+
+// rename tells of the new name as of an instance that comes where another goes.
+func (s *Speaker) rename(now time.Time, i *instance, name string) {
+	if name == i.config.Name {
+		return
 	}
+	state := i.machine.State()
+	s.emit(Transition{At: now, Instance: i.config.Name, From: state, To: vrrp.Initialize, Reason: "renamed to " + name})
+	s.emit(Transition{At: now, Instance: name, From: vrrp.Initialize, To: state, Reason: "renamed from " + i.config.Name})
+}
+
+// admit starts the waiting instances that nothing stands in the way of.
+func (s *Speaker) admit(now time.Time) {
+	s.waiting = slices.DeleteFunc(s.waiting, func(w Instance) bool {
+		if slices.ContainsFunc(s.instances, func(i *instance) bool { return i.blocks(w) }) {
+			return false
+		}
+		s.instances = append(s.instances, newInstance(now, w))
+		return true
+	})
 	s.review(now)
 }
 
@@ -180,7 +205,7 @@ func (s *Speaker) review(now time.Time) {
 		obstacle := s.obstacle(now, i)
 		if obstacle != "" {
 			if i.running() {
-				s.perform(now, i, i.machine.Halt(now, vrrp.ReasonInterfaceDown))
+				s.giveUp(now, i)
 			}
 			if !i.leaving && i.fault != obstacle {
 				i.fault, i.since = obstacle, now
@@ -235,32 +260,50 @@ func (s *Speaker) settle(now time.Time) {
 	}
 	for _, i := range s.instances {
 		if i.rounds.Due(now) {
-			if err := s.sys.Announcer.Announce(i.config.Addresses); err != nil {
-				s.emit(Failed{At: now, Instance: i.config.Name, Error: err.Error()})
-			}
+			s.announce(now, i)
 		}
 	}
-	s.forget()
+	if s.forget() {
+		s.admit(now)
+	}
+	s.stop(now)
 }
 
-// forget drops the instances that were told to leave and have.
-func (s *Speaker) forget() {
-	before := len(s.instances)
-	kept := s.instances[:0]
-	for _, i := range s.instances {
-		if !i.leaving || i.running() {
-			kept = append(kept, i)
-		}
+// announce announces the VIPs that are there.
+func (s *Speaker) announce(now time.Time, i *instance) {
+	present := slices.DeleteFunc(slices.Clone(i.config.Addresses), func(a netif.Address) bool { return !s.held[a] })
+	if err := s.sys.Announcer.Announce(present); err != nil {
+		s.emit(Failed{At: now, Instance: i.config.Name, Error: err.Error()})
 	}
-	clear(s.instances[len(kept):before])
-	s.instances = kept
-	if len(kept) < before {
-		s.closeUnusedConns()
+}
+
+// stopPatience is how long a stop waits for the kernel to take VIPs away.
+const stopPatience = 3 * time.Second
+
+// stop says that the last instance has left and its VIPs are gone.
+func (s *Speaker) stop(now time.Time) {
+	if !s.stopping || s.stopped || len(s.instances) > 0 {
+		return
 	}
-	if s.stopping && len(kept) == 0 && !s.stopped {
+	if s.stopBy.IsZero() {
+		s.stopBy = now.Add(stopPatience)
+	}
+	if s.holdError == "" || !now.Before(s.stopBy) {
 		s.stopped = true
-		s.emit(Stopped{})
+		s.emit(Stopped{Error: s.holdError})
 	}
+}
+
+// forget drops the instances that were told to leave and have, and reports
+// whether there were any.
+func (s *Speaker) forget() bool {
+	before := len(s.instances)
+	s.instances = slices.DeleteFunc(s.instances, func(i *instance) bool { return i.leaving && !i.running() })
+	if len(s.instances) == before {
+		return false
+	}
+	s.closeUnusedConns()
+	return true
 }
 
 // expire does everything whose time has come.
@@ -312,7 +355,10 @@ func (s *Speaker) untilNext(now time.Time) time.Duration {
 }
 
 func (s *Speaker) status() Status {
-	st := Status{Instances: make([]InstanceStatus, 0, len(s.instances))}
+	st := Status{Instances: make([]InstanceStatus, 0, len(s.instances)), Unclaimed: make(map[string]map[string]uint64)}
+	for ifname, counts := range s.strays {
+		st.Unclaimed[ifname] = maps.Clone(counts)
+	}
 	for _, i := range s.instances {
 		is := i.status()
 		for _, a := range i.config.Addresses {

@@ -9,10 +9,6 @@ import (
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
-// maxMessage is more than the longest VRRP message: 8 bytes and 255 IPv6
-// addresses.
-const maxMessage = 8 + 255*16 + 1
-
 // wire is where adverts travel: a family on an interface.
 type wire struct {
 	ifname string
@@ -24,9 +20,10 @@ func (w wire) String() string { return fmt.Sprintf("%s (%s)", w.ifname, w.family
 // conn is an open Conn with the goroutine that reads it.
 type conn struct {
 	Conn
-	wire  wire
-	index int // of the interface that it is bound to
-	done  chan struct{}
+	wire   wire
+	index  int // of the interface that it is bound to
+	opened time.Time
+	done   chan struct{}
 }
 
 // received is a packet, or the error that ended the Conn.
@@ -37,7 +34,7 @@ type received struct {
 }
 
 // open returns why there can be no Conn on w, or nil.
-func (s *Speaker) open(w wire, index int) error {
+func (s *Speaker) open(now time.Time, w wire, index int) error {
 	if c := s.conns[w]; c != nil {
 		if c.index == index {
 			return nil
@@ -48,7 +45,7 @@ func (s *Speaker) open(w wire, index int) error {
 	if err != nil {
 		return err
 	}
-	c := &conn{Conn: opened, wire: w, index: index, done: make(chan struct{})}
+	c := &conn{Conn: opened, wire: w, index: index, opened: now, done: make(chan struct{})}
 	s.conns[w] = c
 	s.readers.Go(func() { s.read(c) })
 	return nil
@@ -56,7 +53,7 @@ func (s *Speaker) open(w wire, index int) error {
 
 func (s *Speaker) read(c *conn) {
 	for {
-		p, err := c.ReadPacket(make([]byte, maxMessage))
+		p, err := c.ReadPacket(make([]byte, vrrp.ReadBufferSize))
 		select {
 		case s.packets <- received{c, p, err}:
 		case <-c.done:
@@ -66,6 +63,17 @@ func (s *Speaker) read(c *conn) {
 			return
 		}
 	}
+}
+
+// reopen replaces a Conn that failed, most likely because its interface went
+// down. One that fails at once has to wait.
+func (s *Speaker) reopen(now time.Time, c *conn, err error) {
+	s.closeConn(c)
+	if now.Sub(c.opened) < retryInterval {
+		s.fail(now, "", fmt.Errorf("receive on %s: %w", c.wire, err))
+		return
+	}
+	s.linksChanged(now)
 }
 
 func (s *Speaker) closeConn(c *conn) {
@@ -106,7 +114,7 @@ func (s *Speaker) send(now time.Time, i *instance, a vrrp.SendAdvert) {
 			continue
 		}
 		b := g.Advertisement(a.Priority, a.Interval, nil)
-		if err := c.WriteMessage(b, i.local[f]); err != nil {
+		if err := c.WriteMessage(b, i.local[f]); err != nil && s.links[c.wire.ifname].Up {
 			failed = fmt.Sprintf("send advert of %s on %s: %v", i.config.Name, c.wire, err)
 		}
 	}

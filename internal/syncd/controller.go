@@ -48,6 +48,9 @@ func (c *Controller) Follow(ctx context.Context, want []Daemon) (changed bool, e
 	return changed, nil
 }
 
+// Running returns the daemons that run.
+func (c *Controller) Running(ctx context.Context) ([]Daemon, error) { return c.control.Daemons(ctx) }
+
 // carryOut does ops and returns the daemons that there are then. An operation's own error is no failure when it has had its
 // effect: its acknowledgement may get lost, and what it should do may have been done by somebody else.
 func (c *Controller) carryOut(ctx context.Context, ops []Op) ([]Daemon, error) {
