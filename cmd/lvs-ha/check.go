@@ -14,11 +14,14 @@ import (
 func checkCommand() *cobra.Command {
 	var file string
 	c := &cobra.Command{
-		Use:   "check",
+		Use:   "check [FILE]",
 		Short: "Validate a configuration file",
 		Long:  "Validate a configuration file: every problem as file:line:column: message, exit status 1 if one is an error.",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				file = args[0]
+			}
 			_, problems := config.Load(file, machine{})
 			failed := false
 			for _, p := range problems {
@@ -29,7 +32,7 @@ func checkCommand() *cobra.Command {
 				failed = failed || !p.Warning
 			}
 			if failed {
-				return errors.New(file + " is not valid")
+				return errors.New(file + " cannot be used")
 			}
 			return nil
 		},

@@ -29,6 +29,7 @@ func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "lvs-ha",
 		Short:         "High availability for Linux Virtual Server directors",
+		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

@@ -5,11 +5,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lvs-ha/lvs-ha/internal/control"
 )
+
+// reloadTimeout bounds the wait for a reload, in which the kernel's table may have
+// to be written.
+const reloadTimeout = time.Minute
 
 func reloadCommand() *cobra.Command {
 	var stateDir string
@@ -19,7 +24,7 @@ func reloadCommand() *cobra.Command {
 		Long:  "Make the daemon read its configuration again. A bad file changes nothing; the answer names every problem.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			ctx, cancel := context.WithTimeout(c.Context(), clientTimeout)
+			ctx, cancel := context.WithTimeout(c.Context(), reloadTimeout)
 			defer cancel()
 			if err := control.NewClient(control.SocketPath(stateDir)).Reload(ctx); err != nil {
 				return fmt.Errorf("reload: %w", err)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
@@ -68,6 +67,3 @@ func notify(state string) {
 	// A manager that does not listen is no reason to fail.
 	_, _ = daemon.SdNotify(false, state)
 }
-
-// clientTimeout bounds a question to the daemon.
-const clientTimeout = 30 * time.Second

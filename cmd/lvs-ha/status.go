@@ -13,6 +13,9 @@ import (
 	"github.com/lvs-ha/lvs-ha/internal/control"
 )
 
+// statusTimeout bounds the wait for a status: a daemon that is well has it at once.
+const statusTimeout = 5 * time.Second
+
 func statusCommand() *cobra.Command {
 	var stateDir string
 	var asJSON bool
@@ -21,7 +24,7 @@ func statusCommand() *cobra.Command {
 		Short: "Show roles, VIPs, virtual servers and the sync daemon",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			ctx, cancel := context.WithTimeout(c.Context(), clientTimeout)
+			ctx, cancel := context.WithTimeout(c.Context(), statusTimeout)
 			defer cancel()
 			status, err := control.NewClient(control.SocketPath(stateDir)).Status(ctx)
 			if err != nil {

@@ -51,6 +51,7 @@ func prepare(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("the demo builds network namespaces and needs root: sudo make demo")
 	}
+	fmt.Fprintln(os.Stderr, "demo: preparing; the first run installs Debian packages and may download a kernel (70 MB)")
 	if err := deb.Install(ctx, os.Stderr, "iproute2", "util-linux", "kmod", "ipvsadm"); err != nil {
 		return err
 	}

@@ -204,7 +204,8 @@ func (d *demo) during(ctx context.Context, what string, happen func() error) (sh
 			return "", fmt.Errorf("%s: %d of %d requests answered, none for %s", what, stream.Answered, stream.Sent, stream.LongestSilence)
 		}
 	}
-	return fmt.Sprintf("%s: longest time without an answer %s", what, r.UDP.LongestSilence), nil
+	return fmt.Sprintf("%s: no answer for %s (UDP), %s (HTTP, %d of %d requests lost)",
+		what, r.UDP.LongestSilence, r.HTTP.LongestSilence, r.HTTP.Lost, r.HTTP.Sent), nil
 }
 
 // maxSilence is what no step may exceed: a backup that had to find out by
@@ -222,7 +223,7 @@ func (d *demo) kill(ctx context.Context, d1, d2 *pair.Director) error {
 	if err := d.pair.WaitVIP(ctx, "d1", vip, false); err != nil {
 		return err
 	}
-	d.say("demo", "d1 lost the VIP with its lease, %d ms after the kill: nobody was left to remove it", time.Since(killed).Milliseconds())
+	d.say("demo", "d1 lost the VIP with its lease, %d ms after the kill; until d2 took over, d1's kernel went on forwarding", time.Since(killed).Milliseconds())
 	return d2.WaitLog(ctx, "sync daemon: master")
 }
 

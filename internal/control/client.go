@@ -58,6 +58,8 @@ func (c *Client) do(ctx context.Context, method, path string) ([]byte, error) {
 		return nil, fmt.Errorf("no daemon answers on control socket %s: is lvs-ha running, with this state_dir?", c.path)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("no permission to use control socket %s: run as root or as a member of its group", c.path)
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("the daemon on control socket %s does not answer: it hangs, or is very busy", c.path)
 	case err != nil:
 		return nil, fmt.Errorf("ask daemon on control socket %s: %w", c.path, err)
 	}

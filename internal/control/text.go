@@ -5,6 +5,7 @@ package control
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +24,7 @@ func (s Status) WriteText(w io.Writer, now time.Time) error {
 		fmt.Fprint(t, "\nVRRP\tSTATE\tSINCE\tINTERFACE\tVRID\tPRIORITY\tREASON\n")
 	}
 	for _, i := range s.Instances {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", i.Name, i.State, age(now, i.Since), i.Interface, i.VRID, i.Priority, i.Reason)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", i.Name, i.State, age(now, i.Since), i.Interface, i.VRID, i.Priority, reason(i))
 	}
 	writeVIPs(t, s.Instances)
 	for _, v := range s.VirtualServers {
@@ -31,6 +32,29 @@ func (s Status) WriteText(w io.Writer, now time.Time) error {
 	}
 	fmt.Fprintf(t, "\nSYNC\t%s\n", s.Sync)
 	return t.Flush()
+}
+
+// reason says why the instance is in its state, and what does not fit.
+func reason(i Instance) string {
+	words := []string{i.Reason}
+	if i.State == "backup" && i.Peer != "" {
+		words = append(words, "master is "+i.Peer)
+	}
+	for _, m := range []struct {
+		count uint64
+		what  string
+	}{
+		{i.AddressMismatch, "adverts with other VIPs than ours"},
+		{i.IntervalMismatch, "adverts with another interval than ours"},
+	} {
+		if m.count > 0 {
+			words = append(words, fmt.Sprintf("%d %s", m.count, m.what))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(i.Discarded)) {
+		words = append(words, fmt.Sprintf("%d adverts dropped: %s", i.Discarded[name], name))
+	}
+	return strings.Join(words, "; ")
 }
 
 func writeVIPs(w io.Writer, instances []Instance) {

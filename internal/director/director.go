@@ -108,6 +108,7 @@ func (d *Director) Run(ctx, broken context.Context, ready func()) error {
 			return nil
 		case <-stop:
 			stop, d.stopping = nil, true
+			d.emit(broken, Event{Kind: Stopping, Text: "stopping: VIPs are handed over first; a second signal stops at once"})
 			d.command(broken, speaker.Shutdown{})
 		case call := <-d.calls:
 			call(broken)
@@ -159,7 +160,7 @@ func (d *Director) finish(ctx context.Context, stopped speaker.Stopped) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	d.emit(ctx, Event{Kind: Stopped, Text: fmt.Sprintf("stopped after %s; virtual servers: %s", time.Since(d.started).Round(time.Second), d.config.Director.OnStop)})
+	d.emit(ctx, Event{Kind: Stopped, Text: fmt.Sprintf("stopped; it ran for %s", time.Since(d.started).Round(time.Second))})
 	return nil
 }
 
@@ -264,16 +265,19 @@ func (d *Director) emit(ctx context.Context, e Event) {
 func summary(c *config.Config) string {
 	var parts []string
 	count := func(n int, what string) {
-		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, what))
+		switch {
+		case n == 1:
+			parts = append(parts, "1 "+what)
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", n, what))
 		}
 	}
-	count(len(c.Instances), "VRRP instances")
-	count(len(c.VirtualServers), "virtual servers")
+	count(len(c.Instances), "VRRP instance")
+	count(len(c.VirtualServers), "virtual server")
 	servers := 0
 	for _, vs := range c.VirtualServers {
 		servers += len(vs.RealServers)
 	}
-	count(servers, "real servers")
+	count(servers, "real server")
 	return strings.Join(parts, ", ")
 }

@@ -16,6 +16,7 @@ type Kind uint8
 // The kinds of events.
 const (
 	Started Kind = iota
+	Stopping
 	Stopped
 	Reloaded
 	ReloadRefused
@@ -42,6 +43,7 @@ var kinds = map[Kind]struct {
 	level slog.Level
 }{
 	Started:           {"888506c52a604f75a5909e2c95b382a4", slog.LevelInfo},
+	Stopping:          {"ffa71031e36a4e3aa770306a50dbef15", slog.LevelInfo},
 	Stopped:           {"4d139b5935774868850b83f22626cf78", slog.LevelInfo},
 	Reloaded:          {"0f47df4643684feca14fa634c515b0e3", slog.LevelInfo},
 	ReloadRefused:     {"4fe8d1bf99ee4ea7933e9613af17fcae", slog.LevelError},

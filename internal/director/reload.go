@@ -100,6 +100,7 @@ func LoadConfig(file string, host config.Host) (*config.Config, error) {
 	}
 	lines := make([]string, len(problems))
 	for i, p := range problems {
+		p.Warning = false
 		lines[i] = p.String()
 	}
 	return nil, errors.New(strings.Join(lines, "\n"))

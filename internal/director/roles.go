@@ -79,5 +79,5 @@ func discardText(e speaker.Discarded) string {
 	if e.Instance != "" {
 		subject = e.Instance + " on " + e.Interface
 	}
-	return fmt.Sprintf("%s: dropped %d VRRP packets, last from %s: %s", subject, e.Count, e.Source, e.Reason.Error())
+	return fmt.Sprintf("%s: dropped VRRP packets (%d), last from %s: %s", subject, e.Count, e.Source, e.Reason.Error())
 }

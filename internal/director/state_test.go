@@ -92,7 +92,7 @@ func FuzzOwned(f *testing.F) {
 		services := o.services
 		o.services = nil
 		if err := o.set(services, !o.sync); err != nil {
-			t.Skip() // a service that is none: it was never written by us
+			return // a service that is none: it was never written by us
 		}
 		if _, err := openOwned(dir); err != nil {
 			t.Errorf("read back: %v", err)

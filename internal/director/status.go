@@ -63,6 +63,7 @@ func (d *Director) status(s speaker.Status) control.Status {
 		Name: d.config.Director.Name, Version: d.opts.Version, PID: os.Getpid(), Started: d.started,
 		ConfigFile: d.opts.ConfigFile, Reload: d.reload,
 		Sync: control.Sync{Mode: d.config.Sync.Mode}, Unclaimed: s.Unclaimed,
+		Instances: []control.Instance{}, VirtualServers: []control.VirtualServer{},
 	}
 	for _, i := range s.Instances {
 		st.Instances = append(st.Instances, instanceStatus(i))

@@ -99,7 +99,7 @@ var reasons = [reasonCount]string{
 	ReasonShutdown:       "shutdown",
 	ReasonHandedOver:     "handed over",
 	ReasonHandOverBound:  "hand-over bound passed",
-	ReasonInterfaceDown:  "interface down",
+	ReasonInterfaceDown:  "interface not usable",
 	ReasonSameAddress:    "equal priority and equal address heard",
 	ReasonSecondOwner:    "second address owner heard",
 }

@@ -63,9 +63,18 @@ func remove(t *Topology, s state) error {
 	spaces := map[namespace]bool{}
 	for _, n := range t.Nodes {
 		for _, path := range []string{netnsPath(t.Name, n.Name), s.mountNS(n.Name)} {
-			if ns, ok := namespaceAt(path); ok {
-				spaces[ns] = true
+			ns, ok := namespaceAt(path)
+			if !ok {
+				continue
 			}
+			// Kept open to the end: the kernel gives the number of a namespace that is gone to the next one at once, and
+			// the processes in that are not ours to kill.
+			held, err := os.Open(path)
+			if err != nil {
+				return fmt.Errorf("hold namespace %s: %w", path, err)
+			}
+			defer held.Close()
+			spaces[ns] = true
 		}
 	}
 	errs := []error{killAll(spaces)}

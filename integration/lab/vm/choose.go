@@ -38,7 +38,7 @@ func prepareMachine(ctx context.Context, log io.Writer) (machine, error) {
 	)
 	if forced == "" {
 		stop, stopErr = measureStop()
-		fmt.Fprintf(log, "stopping a traced process takes %v (error: %v)\n", stop, stopErr)
+		fmt.Fprintf(log, "lab: stopping a traced process takes %v here (above %v QEMU is the faster machine)\n", stop, dearStop)
 	}
 	kinds, err := preferred(forced, stop, stopErr)
 	if err != nil {
