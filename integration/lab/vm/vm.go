@@ -39,7 +39,7 @@ const (
 )
 
 // DefaultTimeout is the time limit where Options has none.
-const DefaultTimeout = 10 * time.Minute
+const DefaultTimeout = 15 * time.Minute
 
 // The memory of a machine where Options does not say. Both take it from the host as they use it.
 const (
