@@ -244,7 +244,7 @@ func (d *demo) bringBack(ctx context.Context) error {
 
 // measure runs HTTP requests for a while.
 func (d *demo) measure(ctx context.Context) (*meter.StreamReport, error) {
-	r, err := d.pair.Measure(ctx, "client", sample, "--http", webURL)
+	r, err := d.pair.Measure(ctx, "client", sample, "--http", webURL, "--http-interval", "50ms", "--timeout", "5s")
 	return r.HTTP, err
 }
 

@@ -80,10 +80,15 @@ func TestMasqueraded(t *testing.T) {
 	})
 }
 
+// httpRequests are the flags of requests that a busy machine answers too.
+func httpRequests(url string) []string {
+	return []string{"--http", url, "--http-interval", "100ms", "--timeout", "10s"}
+}
+
 // spread sends requests until both real servers answered, and none was lost.
 func (r *running) spread(t *testing.T, url string) {
 	t.Helper()
-	report, err := r.Measure(r.ctx, "client", time.Second, "--http", url)
+	report, err := r.Measure(r.ctx, "client", 2*time.Second, httpRequests(url)...)
 	r.check(err)
 	if report.HTTP.Lost > 0 || report.HTTP.ByServer["rs1"] == 0 || report.HTTP.ByServer["rs2"] == 0 {
 		t.Errorf("%s: %d of %d lost, by server %v, errors %v", url, report.HTTP.Lost, report.HTTP.Sent, report.HTTP.ByServer, report.HTTP.Errors)
@@ -135,7 +140,7 @@ func (r *running) webServerDies(t *testing.T) {
 		r.check(d.WaitStatus(r.ctx, "weight 0", weight(0)))
 	}
 	r.waitLog(r.d1, "www: real server 10.0.2.21:80: healthy -> failed (connection refused)")
-	report, err := r.Measure(r.ctx, "client", time.Second, "--http", web)
+	report, err := r.Measure(r.ctx, "client", 2*time.Second, httpRequests(web)...)
 	r.check(err)
 	if report.HTTP.Lost > 0 || report.HTTP.ByServer["rs1"] > 0 {
 		t.Errorf("after the fall time: %d requests lost, by server %v", report.HTTP.Lost, report.HTTP.ByServer)
