@@ -24,6 +24,15 @@ test-namespaces: ## tests in network namespaces of this kernel (root)
 test-kernel: ## tests on real IPVS, in the lab's virtual machine where need be (root)
 	go run ./integration/layers kernel
 
+test-long: ## the election simulated with 100,000 seeds
+	go test ./internal/vrrp -run TestSimulation -timeout 60m -vrrp.seeds=100000
+
+bench-failover: build ## silence at every kind of failover, beside keepalived; BENCH=-h for flags (root)
+	go run ./integration/bench/failover $(BENCH)
+
+bench-vrrp: build ## cost of 255 instances, jitter under load, a flood of adverts, beside keepalived (root)
+	go run ./integration/bench/vrrp $(BENCH)
+
 check: ## gofmt, vet, staticcheck, unit tests with the race detector
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	go vet ./...
@@ -33,4 +42,4 @@ check: ## gofmt, vet, staticcheck, unit tests with the race detector
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: help build demo test test-unit test-namespaces test-kernel check clean
+.PHONY: help build demo test test-unit test-namespaces test-kernel test-long bench-failover bench-vrrp check clean

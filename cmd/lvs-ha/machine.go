@@ -5,6 +5,8 @@ package main
 import (
 	"net"
 	"net/netip"
+	"os/user"
+	"strconv"
 )
 
 // machine answers the validator's questions about this machine.
@@ -27,4 +29,13 @@ func (machine) InterfaceAddresses(name string) ([]netip.Prefix, bool) {
 		}
 	}
 	return prefixes, true
+}
+
+// UserExists implements config.Host. Any number can be a user, named or not.
+func (machine) UserExists(name string) bool {
+	if _, err := strconv.ParseUint(name, 10, 32); err == nil {
+		return true
+	}
+	_, err := user.Lookup(name)
+	return err == nil
 }

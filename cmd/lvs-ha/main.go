@@ -33,6 +33,7 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(runCommand(), checkCommand(), statusCommand(), reloadCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), statusCommand(), reloadCommand(),
+		standbyCommand(), resumeCommand(), priorityCommand(), speakerCommand(), versionCommand())
 	return root
 }

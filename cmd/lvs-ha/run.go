@@ -58,7 +58,7 @@ func run(ctx context.Context, file string, debug bool) error {
 	signal.Notify(hangup, syscall.SIGHUP)
 	return director.Serve(ctx, director.Options{
 		ConfigFile: file, Version: version, Log: slog.New(handler), Host: machine{},
-		Hangup: hangup, Watchdog: watchdog, Notify: notify,
+		Hangup: hangup, Watchdog: watchdog, Notify: notify, SpeakerCommand: speakerCommandLine,
 	})
 }
 

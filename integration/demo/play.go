@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/lvs-ha/lvs-ha/integration/pair"
@@ -144,8 +145,8 @@ func (d *demo) webServerDies(ctx context.Context, d1 *pair.Director) error {
 }
 
 func (d *demo) masterDies(ctx context.Context, d1, d2 *pair.Director) error {
-	d.step("The master is killed, and comes back")
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	d.step("The master's processes die and hang; each does the other's will")
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	connections, err := d.pair.StartTraffic(ctx, "client", longLived...)
 	if err != nil {
@@ -155,14 +156,18 @@ func (d *demo) masterDies(ctx context.Context, d1, d2 *pair.Director) error {
 		return err
 	}
 	d.say("client", "3 long-lived TCP connections run, and d2 knows of them")
-	killed, err := d.during(ctx, "SIGKILL of the master", func() error { return d.kill(ctx, d1, d2) })
+	killed, err := d.during(ctx, "SIGKILL of the director", func() error { return d.kill(ctx, d1, d2) })
 	if err != nil {
 		return err
 	}
 	if err := d.show(ctx, "d2"); err != nil {
 		return err
 	}
-	returned, err := d.during(ctx, "return of the master", func() error { return d.bringBack(ctx) })
+	returned, err := d.during(ctx, "its return", func() error { d1, err = d.bringBack(ctx); return err })
+	if err != nil {
+		return err
+	}
+	frozen, err := d.during(ctx, "SIGSTOP of the speaker", func() error { return d.freeze(ctx, d1) })
 	if err != nil {
 		return err
 	}
@@ -178,7 +183,7 @@ func (d *demo) masterDies(ctx context.Context, d1, d2 *pair.Director) error {
 		return fmt.Errorf("long-lived connections: %d opened, %d broken, %d stalled, %d refused, %d sequence errors",
 			r.TCP.Opened, r.TCP.Broken, r.TCP.Stalled, r.TCP.Refused, r.TCP.SequenceErrors)
 	}
-	d.shown = append(d.shown, killed, returned, fmt.Sprintf("%d of %d long-lived connections lived through both", r.TCP.Opened, r.TCP.Opened))
+	d.shown = append(d.shown, killed, returned, frozen, fmt.Sprintf("%d of %d long-lived connections lived through all of it", r.TCP.Opened, r.TCP.Opened))
 	return nil
 }
 
@@ -214,7 +219,7 @@ const maxSilence = meter.Millis(4 * time.Second)
 
 func (d *demo) kill(ctx context.Context, d1, d2 *pair.Director) error {
 	killed := time.Now()
-	d.say("demo", "SIGKILL for lvs-ha on d1, the master")
+	d.say("demo", "SIGKILL for the director's process on d1, the master")
 	d1.Kill()
 	if err := d.pair.WaitVIP(ctx, "d2", vip, true); err != nil {
 		return err
@@ -223,23 +228,47 @@ func (d *demo) kill(ctx context.Context, d1, d2 *pair.Director) error {
 	if err := d.pair.WaitVIP(ctx, "d1", vip, false); err != nil {
 		return err
 	}
-	d.say("demo", "d1 lost the VIP with its lease, %d ms after the kill; until d2 took over, d1's kernel went on forwarding", time.Since(killed).Milliseconds())
+	d.say("demo", "the speaker of d1 has handed over and removed the VIP, %d ms after the kill", time.Since(killed).Milliseconds())
 	return d2.WaitLog(ctx, "sync daemon: master")
 }
 
-func (d *demo) bringBack(ctx context.Context) error {
+func (d *demo) bringBack(ctx context.Context) (*pair.Director, error) {
 	d.say("demo", "lvs-ha on d1 starts again")
 	d1, err := d.pair.StartDirector("d1", d.teller("d1"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := d1.WaitStatus(ctx, "all probes healthy", pair.AllHealthy); err != nil {
+		return nil, err
+	}
+	return d1, d.waitMaster(ctx, "d1", "d2")
+}
+
+// waitMaster waits until one node has the VIP and the other does not.
+func (d *demo) waitMaster(ctx context.Context, master, other string) error {
+	if err := d.pair.WaitVIP(ctx, master, vip, true); err != nil {
 		return err
 	}
-	if err := d.pair.WaitVIP(ctx, "d1", vip, true); err != nil {
+	return d.pair.WaitVIP(ctx, other, vip, false)
+}
+
+// freeze stops the master's speaker: the director kills it, hands over for it
+// and starts another one, which takes the role back later.
+func (d *demo) freeze(ctx context.Context, d1 *pair.Director) error {
+	s, err := d1.Status(ctx)
+	if err != nil {
 		return err
 	}
-	return d.pair.WaitVIP(ctx, "d2", vip, false)
+	frozen := time.Now()
+	d.say("demo", "SIGSTOP for the speaker's process on d1, the master")
+	if err := syscall.Kill(s.SpeakerPID, syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("stop process %d: %w", s.SpeakerPID, err)
+	}
+	if err := d.waitMaster(ctx, "d2", "d1"); err != nil {
+		return err
+	}
+	d.say("demo", "d2 has the VIP and d1 does not, %d ms after; a new speaker of d1 listens first, then takes the role back", time.Since(frozen).Milliseconds())
+	return d.waitMaster(ctx, "d1", "d2")
 }
 
 // measure runs HTTP requests for a while.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package e2e tests the daemon from outside: in the lab's topologies on real
-// IPVS, and beside a real keepalived.
+// Package e2e tests the daemon from outside, in the lab's topologies on real
+// IPVS.
 package e2e
 
 import (

@@ -68,13 +68,13 @@ func (r *running) stillAlive(tr *pair.Traffic) (problem string) {
 // whole seconds; the kernel may take another one to notice.
 const lease, kernelSlack = 5 * time.Second, time.Second
 
-// killMaster kills the master, waits until its VIPs are gone, and starts it
+// killMaster kills both processes of the master, waits until its VIPs are gone, and starts it
 // again; the connections must live through both.
 func (r *running) killMaster() (problem string) {
 	r.t.Helper()
 	tr := r.established("d2")
 	killed := time.Now()
-	r.d1.Kill()
+	r.check(r.d1.KillAll(r.ctx))
 	r.waitVIP("d1", vip4, false)
 	gone := time.Since(killed)
 	r.waitVIP("d2", vip4, true)
@@ -94,7 +94,7 @@ func (r *running) killMaster() (problem string) {
 
 func (r *running) killAndRestart(t *testing.T, services int) {
 	before := r.output("d1", "ipvsadm", "-Sn")
-	r.d1.Kill()
+	r.check(r.d1.KillAll(r.ctx))
 	r.d1 = r.start("d1")
 	r.waitLog(r.d1, "web: initialize -> backup (startup)")
 	if got := r.output("d1", "ip", "-o", "addr"); strings.Contains(got, vip4+"/") && !strings.Contains(r.d1.Log(), "-> master") {

@@ -88,6 +88,22 @@ func (p *Pair) StartDirector(node string, tell func(line string)) (*Director, er
 	return &Director{d}, nil
 }
 
+// KillAll sends SIGKILL to both processes, so that neither can do the other's
+// will.
+func (d *Director) KillAll(ctx context.Context) error {
+	s, err := d.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for _, pid := range []int{d.PID(), s.SpeakerPID} {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			return fmt.Errorf("kill process %d of %s: %w", pid, d.what, err)
+		}
+	}
+	d.Kill() // waits for its end
+	return nil
+}
+
 // Status asks the daemon.
 func (d *Director) Status(ctx context.Context) (control.Status, error) {
 	var s control.Status

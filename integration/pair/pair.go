@@ -80,17 +80,30 @@ func (p *Pair) WaitVIP(ctx context.Context, node, address string, want bool) err
 	})
 }
 
-// KillAll sends SIGKILL to every process in a node.
-func (p *Pair) KillAll(ctx context.Context, node string) error {
+// PIDs returns the processes in a node.
+func (p *Pair) PIDs(ctx context.Context, node string) ([]int, error) {
 	out, err := exec.CommandContext(ctx, "ip", "netns", "pids", p.Node(node).NetNS()).Output()
 	if err != nil {
-		return fmt.Errorf("list processes of %s: %w", node, err)
+		return nil, fmt.Errorf("list processes of %s: %w", node, err)
 	}
+	var pids []int
 	for _, field := range strings.Fields(string(out)) {
 		pid, err := strconv.Atoi(field)
 		if err != nil {
-			return fmt.Errorf("list processes of %s: %w", node, err)
+			return nil, fmt.Errorf("list processes of %s: %w", node, err)
 		}
+		pids = append(pids, pid)
+	}
+	return pids, nil
+}
+
+// KillAll sends SIGKILL to every process in a node.
+func (p *Pair) KillAll(ctx context.Context, node string) error {
+	pids, err := p.PIDs(ctx, node)
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("kill process %d of %s: %w", pid, node, err)
 		}

@@ -66,6 +66,33 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
+// parseNetwork reads a network with its prefix length; without one, the network is the address alone.
+func parseNetwork(s string) (netip.Prefix, error) {
+	text, length, found := strings.Cut(s, "/")
+	a, err := netip.ParseAddr(text)
+	switch {
+	case err != nil:
+		return netip.Prefix{}, explainAddress(text)
+	case a.Zone() != "":
+		return netip.Prefix{}, fmt.Errorf("leave out the zone %q", "%"+a.Zone())
+	case a.Is4In6():
+		return netip.Prefix{}, fmt.Errorf("an IPv4-mapped IPv6 address is the IPv4 address: %q", a.Unmap())
+	case !found && a.IsUnspecified():
+		return netip.Prefix{}, fmt.Errorf("the prefix length is missing, expected %q", s+"/0")
+	case !found:
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	bits, err := strconv.Atoi(length)
+	if err != nil || bits < 0 || bits > a.BitLen() || strconv.Itoa(bits) != length {
+		return netip.Prefix{}, fmt.Errorf("prefix length %q, expected a number from 0 to %d for %s", length, a.BitLen(), family(a))
+	}
+	p := netip.PrefixFrom(a, bits)
+	if p != p.Masked() {
+		return netip.Prefix{}, fmt.Errorf("it has bits behind its prefix length, expected %s", p.Masked())
+	}
+	return p, nil
+}
+
 // broadcast returns the last address of an IPv4 prefix.
 func broadcast(p netip.Prefix) netip.Addr {
 	b := p.Addr().As4()

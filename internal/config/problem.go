@@ -15,6 +15,7 @@ type Problem struct {
 	Column  int // in characters from 1, a tab counts as one; 0 if the problem is with the file as a whole
 	Message string
 	Warning bool   // the file is usable all the same
+	Lacking bool   // a Warning of what this machine lacks: the file is not to run here as long as it does
 	Source  string // the line at Line, without its line end
 }
 

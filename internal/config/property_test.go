@@ -66,36 +66,46 @@ func drawConfig(t *rapid.T) *Config {
 			StateDir: "/run/" + rapid.StringMatching(`[a-z]{1,20}`).Draw(t, "state_dir"),
 			OnStop:   rapid.SampledFrom([]OnStop{OnStopRemove, OnStopKeep}).Draw(t, "on_stop"),
 		},
+		Speaker: Speaker{
+			RealtimePriority: rapid.IntRange(0, maxRealtimePriority).Draw(t, "realtime_priority"),
+			Heartbeat:        drawDuration(t, "heartbeat", minHeartbeat, maxHeartbeat),
+			OnDirectorLoss:   Hold,
+			HoldTime:         drawDuration(t, "hold_time", minHoldTime, maxHoldTime),
+		},
+	}
+	checks := []*Check{nil, drawCheck(t, "c0"), drawCheck(t, "c1")}
+	for n := range rapid.IntRange(1, 3).Draw(t, "virtual servers") {
+		c.VirtualServers = append(c.VirtualServers, drawVirtualServer(t, n, checks))
+	}
+	for n := range rapid.IntRange(0, 4).Draw(t, "tracks") {
+		c.Tracks = append(c.Tracks, drawTrack(t, n, c.VirtualServers))
 	}
 	for n := range rapid.IntRange(1, 3).Draw(t, "instances") {
-		i := Instance{
-			Name:           fmt.Sprintf("i%d", n),
-			Interface:      rapid.StringMatching(`[a-z]{1,10}[0-9]`).Draw(t, "interface"),
-			VRID:           uint8(n + 1),
-			Priority:       uint8(rapid.IntRange(1, 255).Draw(t, "priority")),
-			AdvertInterval: time.Duration(rapid.IntRange(1, 4095).Draw(t, "advert_interval")) * advertIntervalUnit,
-			Preempt:        rapid.Bool().Draw(t, "preempt"),
-			Lease:          time.Duration(rapid.SampledFrom([]int{0, 3, 60, 3600}).Draw(t, "lease")) * time.Second,
-		}
-		for k := range rapid.IntRange(1, 4).Draw(t, "addresses") {
-			a := drawAddress(t, n, k)
-			i.Addresses = append(i.Addresses, Address{
-				Prefix:    netip.PrefixFrom(a, rapid.SampledFrom([]int{8, 24, a.BitLen()}).Draw(t, "prefix length")),
-				Interface: rapid.SampledFrom([]string{i.Interface, "back"}).Draw(t, "address interface"),
-			})
-		}
-		c.Instances = append(c.Instances, i)
+		c.Instances = append(c.Instances, drawInstance(t, n, c.Tracks))
 	}
 	followed := rapid.SampledFrom(c.Instances).Draw(t, "followed")
 	c.Sync = Sync{
 		Mode: rapid.SampledFrom([]string{"off", "multicast"}).Draw(t, "mode"), ID: rapid.Uint8().Draw(t, "id"),
 		Instance: followed.Name, Interface: rapid.SampledFrom([]string{followed.Interface, "sync"}).Draw(t, "sync interface"),
 	}
-	checks := []*Check{nil, drawCheck(t, "c0"), drawCheck(t, "c1")}
-	for n := range rapid.IntRange(0, 3).Draw(t, "virtual servers") {
-		c.VirtualServers = append(c.VirtualServers, drawVirtualServer(t, n, checks))
+	if len(c.Instances) > 1 && c.Instances[0].Preempt == c.Instances[1].Preempt {
+		c.SyncGroups = []SyncGroup{{Name: "g", Members: []string{c.Instances[1].Name, c.Instances[0].Name}}}
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "notifies") {
+		c.Notifies = append(c.Notifies, Notify{
+			Command:   append([]string{"/bin/x"}, rapid.SliceOfN(rapid.StringMatching(`[ -~]{0,9}`), 0, 2).Draw(t, "arguments")...),
+			Instances: rapid.SampledFrom([][]string{nil, {followed.Name}}).Draw(t, "instances"),
+			Events:    rapid.SampledFrom([][]string{nil, {"master"}, transitions}).Draw(t, "events"),
+			User:      rapid.SampledFrom([]string{"nobody", "0"}).Draw(t, "user"),
+			Timeout:   drawDuration(t, "timeout", minNotifyTimeout, maxNotifyTimeout),
+		})
 	}
 	return c
+}
+
+// drawDuration returns a duration from low to high, both included.
+func drawDuration(t *rapid.T, label string, low, high time.Duration) time.Duration {
+	return time.Duration(rapid.Int64Range(int64(low), int64(high)).Draw(t, label))
 }
 
 // drawAddress returns an address that is unique for its two numbers, of either family.
@@ -150,6 +160,8 @@ func drawVirtualServer(t *rapid.T, n int, checks []*Check) VirtualServer {
 			Check:   rapid.SampledFrom(checks).Draw(t, "check"),
 		})
 	}
+	v.RealServers[0].Weight = max(1, v.RealServers[0].Weight)
+	v.Quorum = rapid.IntRange(1, v.RealServers[0].Weight).Draw(t, "quorum")
 	return v
 }
 
@@ -158,20 +170,26 @@ func write(c *Config) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("[director]\nname = %s\nstate_dir = %q\non_stop = %q", quote(c.Director.Name), c.Director.StateDir, c.Director.OnStop)
+	line("[speaker]\nrealtime_priority = %d\nheartbeat = %q", c.Speaker.RealtimePriority, c.Speaker.Heartbeat)
+	line("on_director_loss = %q\nhold_time = %q", c.Speaker.OnDirectorLoss, c.Speaker.HoldTime)
 	line("[sync]\nmode = %q\nid = %d\ninstance = %q\ninterface = %q", c.Sync.Mode, c.Sync.ID, c.Sync.Instance, c.Sync.Interface)
 	for _, i := range c.Instances {
-		line("[[vrrp]]\nname = %q\ninterface = %q\nvrid = %d\npriority = %d\npreempt = %v", i.Name, i.Interface, i.VRID, i.Priority, i.Preempt)
-		line("advert_interval = %q\nlease = %q", i.AdvertInterval, i.Lease)
-		var addresses []string
-		for _, a := range i.Addresses {
-			addresses = append(addresses, fmt.Sprintf("{ interface = %q, address = %q }", a.Interface, a.Prefix))
-		}
-		line("addresses = [%s]", strings.Join(addresses, ", "))
+		writeInstance(line, i)
+	}
+	for _, g := range c.SyncGroups {
+		line("[[sync_group]]\nname = %q\nmembers = [%s]", g.Name, quoteAll(g.Members))
+	}
+	for _, k := range c.Tracks {
+		writeTrack(line, k)
+	}
+	for _, n := range c.Notifies {
+		line("[[notify]]\ncommand = %s\nuser = %q\ntimeout = %q", array(n.Command), n.User, n.Timeout)
+		line("instances = %s\nevents = %s", array(n.Instances), array(n.Events))
 	}
 	checks := map[string]*Check{}
 	for _, v := range c.VirtualServers {
 		line("[[virtual_server]]\nname = %q\naddresses = [%s]\nprotocol = %q", v.Name, quoteAll(texts(v.Addresses)), v.Protocol)
-		line("scheduler = %q\nforward = %q\non_failure = %q", v.Scheduler, v.Forward, v.OnFailure)
+		line("scheduler = %q\nforward = %q\non_failure = %q\nquorum = %d", v.Scheduler, v.Forward, v.OnFailure, v.Quorum)
 		for _, s := range v.RealServers {
 			line("[[virtual_server.real_server]]\naddress = %q\nweight = %d\nforward = %q", s.Address, s.Weight, s.Forward)
 			if s.Check != nil {
@@ -194,6 +212,15 @@ func write(c *Config) string {
 	return b.String()
 }
 
+// array writes strings as a TOML array.
+func array(texts []string) string {
+	var quoted []string
+	for _, text := range texts {
+		quoted = append(quoted, quote(text))
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
 // quote writes a TOML basic string.
 func quote(s string) string {
 	var b strings.Builder
@@ -210,7 +237,7 @@ func quote(s string) string {
 	return `"` + b.String() + `"`
 }
 
-func texts(addresses []netip.AddrPort) []string {
+func texts[T fmt.Stringer](addresses []T) []string {
 	var s []string
 	for _, a := range addresses {
 		s = append(s, a.String())

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,8 +24,11 @@ const (
 	maxInARow        = 1000
 )
 
-// probeKeys lists the keys of a [[check]] that only some types of probe have.
-var probeKeys = []struct{ keys, types []string }{
+// typedKeys are keys that only tables of some types have.
+type typedKeys struct{ keys, types []string }
+
+// probeKeys are those of a [[check]].
+var probeKeys = []typedKeys{
 	{[]string{"method", "path", "host", "headers", "expect_status", "expect_body", "expect_regexp"}, []string{"http", "https"}},
 	{[]string{"tls_server_name", "ca_file", "skip_verify"}, []string{"https"}},
 	{[]string{"send", "expect"}, []string{"udp"}},
@@ -37,7 +39,6 @@ var framingHeaders = []string{"Connection", "Content-Length", "Trailer", "Transf
 
 // readChecks reads the [[check]] tables and makes them known by name.
 func (r *reader) readChecks(tables []*table) {
-	r.checks = make(map[string]*Check)
 	names := unique[string]{}
 	for _, t := range tables {
 		c := r.check(t, names)
@@ -52,9 +53,9 @@ func (r *reader) check(t *table, names unique[string]) *Check {
 	kind := t.choice("type", "tcp", "http", "https", "udp")
 	c.Type = kind.value
 	if kind.ok {
-		r.refuseKeys(t, kind.value)
+		r.refuseKeys(t, kind.value, probeKeys, "checks")
 	}
-	r.schedule(t, c)
+	c.Interval, c.Timeout, c.Rise, c.Fall = r.schedule(t)
 	r.httpRequest(t, c)
 	r.httpAnswer(t, c)
 	r.tls(t, c)
@@ -63,13 +64,14 @@ func (r *reader) check(t *table, names unique[string]) *Check {
 	return c
 }
 
-// refuseKeys reports the keys that this type of probe does not have, and takes them out: their values do not matter.
-func (r *reader) refuseKeys(t *table, kind string) {
-	for _, group := range probeKeys {
+// refuseKeys reports the keys that a table of this type does not have, and takes them out: their values do not matter.
+// What such tables are called is the plural noun.
+func (r *reader) refuseKeys(t *table, kind string, groups []typedKeys, noun string) {
+	for _, group := range groups {
 		for _, key := range group.keys {
 			if _, given := t.values[key]; given && !slices.Contains(group.types, kind) {
-				r.doc.errorf(t.place.field(key).key, "%s is a key of %s checks, this one has type %q",
-					key, strings.Join(group.types, " and "), kind)
+				r.doc.errorf(t.place.field(key).key, "%s is a key of %s %s, this one has type %q",
+					key, strings.Join(group.types, " and "), noun, kind)
 				delete(t.values, key)
 			}
 		}
@@ -77,16 +79,15 @@ func (r *reader) refuseKeys(t *table, kind string) {
 }
 
 // schedule reads when to probe and how many results in a row count.
-func (r *reader) schedule(t *table, c *Check) {
-	c.Interval = t.duration("interval", minProbeInterval, maxProbeInterval).or(2 * time.Second)
-	timeout := t.duration("timeout", minProbeTimeout, maxProbeInterval)
-	if timeout.ok && timeout.value > c.Interval {
-		r.doc.errorf(timeout.at, "timeout is %s, expected at most the interval of %s: one probe ends before the next begins",
-			show(timeout.value), show(c.Interval))
+func (r *reader) schedule(t *table) (interval, timeout time.Duration, rise, fall int) {
+	interval = t.duration("interval", minProbeInterval, maxProbeInterval).or(2 * time.Second)
+	limit := t.duration("timeout", minProbeTimeout, maxProbeInterval)
+	if limit.ok && limit.value > interval {
+		r.doc.errorf(limit.at, "timeout is %s, expected at most the interval of %s: one probe ends before the next begins",
+			show(limit.value), show(interval))
 	}
-	c.Timeout = timeout.or(min(time.Second, c.Interval))
-	c.Rise = t.integer("rise", 1, maxInARow).or(2)
-	c.Fall = t.integer("fall", 1, maxInARow).or(3)
+	timeout = limit.or(min(time.Second, interval))
+	return interval, timeout, t.integer("rise", 1, maxInARow).or(2), t.integer("fall", 1, maxInARow).or(3)
 }
 
 // httpRequest reads what an HTTP probe asks.
@@ -203,10 +204,7 @@ func (r *reader) tls(t *table, c *Check) {
 	if !file.ok {
 		return
 	}
-	c.CAFile = file.value
-	if !filepath.IsAbs(c.CAFile) {
-		c.CAFile = filepath.Join(r.dir, c.CAFile)
-	}
+	c.CAFile = r.file(file.value)
 	if c.SkipVerify {
 		r.doc.errorf(file.at, "ca_file has no use beside skip_verify = true: expected one of them")
 	}

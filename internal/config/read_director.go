@@ -3,11 +3,9 @@
 package config
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
+	"time"
 )
 
 const (
@@ -42,6 +40,33 @@ func (r *reader) director(t *table) Director {
 	return d
 }
 
+// Limits of the [speaker] table.
+const (
+	maxRealtimePriority = 99 // sched(7)
+	minHeartbeat        = 100 * time.Millisecond
+	maxHeartbeat        = 10 * time.Second
+	minHoldTime         = time.Second
+	maxHoldTime         = time.Hour
+)
+
+// speaker reads the [speaker] table, which may be missing.
+func (r *reader) speaker(t *table) Speaker {
+	if t == nil {
+		t = r.doc.open("[speaker]", nil, &place{}, nil)
+	}
+	s := Speaker{
+		RealtimePriority: t.integer("realtime_priority", 0, maxRealtimePriority).value,
+		Heartbeat:        t.duration("heartbeat", minHeartbeat, maxHeartbeat).or(300 * time.Millisecond),
+		OnDirectorLoss:   OnDirectorLoss(t.choice("on_director_loss", string(HandOver), string(Hold)).or(string(HandOver))),
+	}
+	holdTime := t.duration("hold_time", minHoldTime, maxHoldTime)
+	if holdTime.ok && s.OnDirectorLoss != Hold {
+		r.doc.warnf(holdTime.at, `hold_time has no effect without on_director_loss = "hold"`)
+	}
+	s.HoldTime = holdTime.or(30 * time.Second)
+	return s
+}
+
 // sync reads the [sync] table, which may be missing, after the instances.
 func (r *reader) sync(t *table) Sync {
 	if t == nil {
@@ -50,7 +75,7 @@ func (r *reader) sync(t *table) Sync {
 	s := Sync{Mode: t.choice("mode", "off", "multicast").or("off")}
 	id := t.integer("id", 0, 255)
 	instanceName := t.text("instance")
-	s.Interface = r.interfaceName(t).value
+	s.Interface = r.interfaceName(t, "interface").value
 	if s.Mode == "multicast" {
 		t.require("instance", "the [[vrrp]] whose role the sync daemon follows")
 	}
@@ -59,12 +84,7 @@ func (r *reader) sync(t *table) Sync {
 		return s
 	}
 	s.Instance = instanceName.value
-	instance, known := r.instances[s.Instance]
-	if !known {
-		names := slices.Sorted(maps.Keys(r.instances))
-		r.doc.errorf(instanceName.at, "instance is %q, expected the name of a [[vrrp]]%s", s.Instance,
-			didYouMean(s.Instance, names, strconv.Quote))
-	}
+	instance, _ := reference(r, "instance", instanceName, "[[vrrp]]", r.instances)
 	s.ID = uint8(id.or(int(instance.VRID)))
 	if s.Interface == "" {
 		s.Interface = instance.Interface

@@ -3,10 +3,9 @@
 package config
 
 import (
-	"maps"
+	"math"
 	"net/netip"
 	"slices"
-	"strconv"
 )
 
 const (
@@ -40,12 +39,14 @@ type endpoint struct {
 	at      int
 }
 
-// readVirtualServers reads the [[virtual_server]] tables, after the checks.
+// readVirtualServers reads the [[virtual_server]] tables, after the checks, and makes them known by name.
 func (r *reader) readVirtualServers(tables []*table) []VirtualServer {
 	vr := virtualServerReader{r, unique[string]{}, unique[service]{}}
 	var servers []VirtualServer
 	for _, t := range tables {
-		servers = append(servers, vr.virtualServer(t))
+		v := vr.virtualServer(t)
+		servers = append(servers, v)
+		r.virtualServers[v.Name] = v
 	}
 	return servers
 }
@@ -71,7 +72,21 @@ func (r *virtualServerReader) virtualServer(t *table) VirtualServer {
 	for _, a := range addresses {
 		v.Addresses = append(v.Addresses, a.address)
 	}
+	v.Quorum = r.quorum(t, v.RealServers)
 	return v
+}
+
+// quorum reads the sum of healthy weights that makes a virtual server worth a mastership.
+func (r *virtualServerReader) quorum(t *table, servers []RealServer) int {
+	f := t.integer("quorum", 1, math.MaxInt32)
+	sum := 0
+	for _, s := range servers {
+		sum += s.Weight
+	}
+	if f.ok && f.value > sum {
+		r.doc.warnf(f.at, "quorum is %d and is never reached: the weights of all real servers are %d together", f.value, sum)
+	}
+	return f.or(1)
 }
 
 // endpoints reads the addresses of a virtual server, and tells whether all of them are usable.
@@ -107,11 +122,7 @@ func (r *reader) checkReference(t *table, byDefault *Check) *Check {
 	if !name.ok {
 		return byDefault
 	}
-	c, known := r.checks[name.value]
-	if !known {
-		r.doc.errorf(name.at, "check is %q, expected the name of a [[check]]%s", name.value,
-			didYouMean(name.value, slices.Sorted(maps.Keys(r.checks)), strconv.Quote))
-	}
+	c, _ := reference(r, "check", name, "[[check]]", r.checks)
 	return c
 }
 

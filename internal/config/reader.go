@@ -3,6 +3,10 @@
 package config
 
 import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,22 +15,40 @@ import (
 // reader turns the tables of a document into a Config. It reads everything even where something is wrong, so that all
 // problems are found; values that depend on a wrong one are then meaningless, and so is the Config.
 type reader struct {
-	doc  *document
-	host Host   // nil: nothing is asked of the machine
-	dir  string // where relative file names start
+	doc     *document
+	host    Host   // nil: nothing is asked of the machine
+	dir     string // where relative file names start
+	exposed bool   // others than the file's owner can read it
 
-	instances map[string]Instance // by name
-	checks    map[string]*Check   // by name
+	checks         map[string]*Check        // by name
+	virtualServers map[string]VirtualServer // by name
+	tracks         map[string]Track         // by name
+	instances      map[string]Instance      // by name
+
+	interfaces  unique[string] // that the file expects to be there
+	virtualMACs unique[string] // interfaces that lvs-ha makes itself
 }
 
-// config reads the whole file.
+func newReader(doc *document, host Host, dir string) *reader {
+	return &reader{
+		doc: doc, host: host, dir: dir,
+		checks: make(map[string]*Check), virtualServers: make(map[string]VirtualServer),
+		tracks: make(map[string]Track), instances: make(map[string]Instance),
+		interfaces: unique[string]{}, virtualMACs: unique[string]{},
+	}
+}
+
+// config reads the whole file: what others refer to by name comes before them.
 func (r *reader) config(root *table) *Config {
-	c := &Config{Director: r.director(root.table("director"))}
-	sync := root.table("sync")
-	c.Instances = r.readInstances(root.tables("vrrp"))
-	c.Sync = r.sync(sync)
+	c := &Config{Director: r.director(root.table("director")), Speaker: r.speaker(root.table("speaker"))}
 	r.readChecks(root.tables("check"))
 	c.VirtualServers = r.readVirtualServers(root.tables("virtual_server"))
+	c.Tracks = r.readTracks(root.tables("track"))
+	c.Instances = r.readInstances(root.tables("vrrp"))
+	c.Sync = r.sync(root.table("sync"))
+	c.SyncGroups = r.readSyncGroups(root.tables("sync_group"))
+	c.Notifies = r.readNotifies(root.tables("notify"))
+	r.checkVirtualMACs()
 
 	_, hasInstances := root.values["vrrp"]
 	_, hasVirtualServers := root.values["virtual_server"]
@@ -51,7 +73,7 @@ func (u unique[K]) use(key K, at int, d *document) (line int, again bool) {
 
 const maxNameLength = 64
 
-// name reads the name of an instance, check or virtual server, which no other one of its kind has. It is a word: names
+// name reads the name that a table is referred to by, which no other one of its kind has. It is a word: names
 // stand in log fields, command lines and metric labels.
 func (r *reader) name(t *table, taken unique[string]) string {
 	t.require("name", "what the journal, the status and other tables call it")
@@ -74,26 +96,20 @@ func (r *reader) name(t *table, taken unique[string]) string {
 	return name.value
 }
 
-// maxInterfaceName is IFNAMSIZ of include/uapi/linux/if.h without the final zero byte.
-const maxInterfaceName = 15
+// reference returns the table that a key names, and reports a name that no such table has. kind is the table's header.
+func reference[T any](r *reader, key string, name field[string], kind string, tables map[string]T) (T, bool) {
+	t, known := tables[name.value]
+	if !known {
+		r.doc.errorf(name.at, "%s is %q, expected the name of a %s%s", key, name.value, kind,
+			didYouMean(name.value, slices.Sorted(maps.Keys(tables)), strconv.Quote))
+	}
+	return t, known
+}
 
-// interfaceName reads the name of a network interface by the kernel's rules (dev_valid_name in net/core/dev.c). One that
-// this machine does not have is a warning.
-func (r *reader) interfaceName(t *table) field[string] {
-	f := t.text("interface")
-	if !f.ok {
-		return f
+// file returns a file's name joined to the configuration file's directory.
+func (r *reader) file(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
 	}
-	switch {
-	case len(f.value) > maxInterfaceName:
-		return refuse(t, f, "interface is %q, expected a name of at most %d bytes", f.value, maxInterfaceName)
-	case f.value == "." || f.value == ".." || strings.ContainsAny(f.value, "/:") || strings.ContainsFunc(f.value, unicode.IsSpace):
-		return refuse(t, f, `interface is %q, expected a name without "/", ":" and spaces`, f.value)
-	}
-	if r.host != nil {
-		if _, exists := r.host.InterfaceAddresses(f.value); !exists {
-			r.doc.warnf(f.at, "interface %q does not exist on this machine: expected one that `ip link` shows", f.value)
-		}
-	}
-	return f
+	return filepath.Join(r.dir, name)
 }

@@ -141,6 +141,19 @@ func (t *table) choice(key string, words ...string) field[string] {
 	return f
 }
 
+// choices returns the elements of an array that are each one of the words.
+func (t *table) choices(key string, words ...string) []string {
+	texts, _ := t.texts(key, strconv.Quote(words[0]))
+	var chosen []string
+	for _, f := range texts {
+		if !slices.Contains(words, f.value) {
+			t.doc.errorf(f.at, "%s has %q, expected %s%s", key, f.value, quoteAll(words), didYouMean(f.value, words, strconv.Quote))
+		}
+		chosen = append(chosen, f.value)
+	}
+	return chosen
+}
+
 // element is one element of an array.
 type element struct {
 	value any
@@ -184,6 +197,15 @@ func (t *table) texts(key, example string) (texts []field[string], ok bool) {
 		texts = append(texts, field[string]{value: s, at: e.place.value, ok: true})
 	}
 	return texts, ok
+}
+
+// oneOrMore returns the strings of a key that holds one alone or an array of them, and whether all are.
+func (t *table) oneOrMore(key, example string) (texts []field[string], ok bool) {
+	if s, ok := t.values[key].(string); ok {
+		get[any](t, key, "")
+		return []field[string]{{value: s, at: t.place.field(key).value, ok: true}}, true
+	}
+	return t.texts(key, example)
 }
 
 // table returns the table of a key, nil if there is none. Of several it reports all and returns the first.

@@ -10,6 +10,8 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -44,6 +46,26 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 // daemon's own answer when it refused.
 func (c *Client) Reload(ctx context.Context) error {
 	_, err := c.do(ctx, http.MethodPost, pathReload)
+	return err
+}
+
+// Standby hands the role of an instance over, or of all for an empty name.
+func (c *Client) Standby(ctx context.Context, instance string) error {
+	return c.order(ctx, pathStandby, url.Values{"instance": {instance}})
+}
+
+// Resume ends Standby.
+func (c *Client) Resume(ctx context.Context, instance string) error {
+	return c.order(ctx, pathResume, url.Values{"instance": {instance}})
+}
+
+// SetPriority replaces the configured priority, 1-254; 0 brings it back.
+func (c *Client) SetPriority(ctx context.Context, instance string, priority uint8) error {
+	return c.order(ctx, pathPriority, url.Values{"instance": {instance}, "priority": {strconv.Itoa(int(priority))}})
+}
+
+func (c *Client) order(ctx context.Context, path string, query url.Values) error {
+	_, err := c.do(ctx, http.MethodPost, path+"?"+query.Encode())
 	return err
 }
 

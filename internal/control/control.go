@@ -20,6 +20,10 @@ func SocketPath(stateDir string) string { return filepath.Join(stateDir, SocketN
 const (
 	pathStatus = "/v1/status"
 	pathReload = "/v1/reload"
+	// An order names its instance in the query; without one it is for all.
+	pathStandby  = "/v1/standby"
+	pathResume   = "/v1/resume"
+	pathPriority = "/v1/priority" // with the priority in the query; 0: as configured
 )
 
 // Daemon is what the control socket operates.
@@ -29,6 +33,14 @@ type Daemon interface {
 	// Reload reads the configuration again. A bad file changes nothing; the
 	// error names every problem, one a line.
 	Reload(ctx context.Context) error
+	// Standby hands the role of an instance over and keeps it from mastership;
+	// an empty name means all. It returns when that is done. Where nobody takes
+	// a role over, the instance stays master and the error says so.
+	Standby(ctx context.Context, instance string) error
+	// Resume ends Standby.
+	Resume(ctx context.Context, instance string) error
+	// SetPriority replaces the configured priority, 1-254; 0 brings it back.
+	SetPriority(ctx context.Context, instance string, priority uint8) error
 }
 
 func dialer(path string) func(context.Context, string, string) (net.Conn, error) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -23,6 +24,8 @@ type fakeDaemon struct {
 	status    Status
 	reloadErr error
 	reloads   int
+	orderErr  error
+	orders    []string
 }
 
 func (f *fakeDaemon) Status(context.Context) (Status, error) { return f.status, nil }
@@ -30,6 +33,23 @@ func (f *fakeDaemon) Status(context.Context) (Status, error) { return f.status, 
 func (f *fakeDaemon) Reload(context.Context) error {
 	f.reloads++
 	return f.reloadErr
+}
+
+func (f *fakeDaemon) order(format string, args ...any) error {
+	f.orders = append(f.orders, fmt.Sprintf(format, args...))
+	return f.orderErr
+}
+
+func (f *fakeDaemon) Standby(_ context.Context, instance string) error {
+	return f.order("standby %q", instance)
+}
+
+func (f *fakeDaemon) Resume(_ context.Context, instance string) error {
+	return f.order("resume %q", instance)
+}
+
+func (f *fakeDaemon) SetPriority(_ context.Context, instance string, priority uint8) error {
+	return f.order("priority %q %d", instance, priority)
 }
 
 func serve(t *testing.T, d Daemon) (path string) {

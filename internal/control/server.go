@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -91,6 +92,24 @@ func handler(d Daemon) http.Handler {
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
+	})
+	order := func(path string, carryOut func(r *http.Request, instance string) error) {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+			if err := carryOut(r, r.URL.Query().Get("instance")); err != nil {
+				http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+				return
+			}
+			w.WriteHeader(http.StatusNoContent)
+		})
+	}
+	order(pathStandby, func(r *http.Request, instance string) error { return d.Standby(r.Context(), instance) })
+	order(pathResume, func(r *http.Request, instance string) error { return d.Resume(r.Context(), instance) })
+	order(pathPriority, func(r *http.Request, instance string) error {
+		priority, err := strconv.ParseUint(r.URL.Query().Get("priority"), 10, 8)
+		if err != nil {
+			return fmt.Errorf("priority %q: expected 1 to 254", r.URL.Query().Get("priority"))
+		}
+		return d.SetPriority(r.Context(), instance, uint8(priority))
 	})
 	return mux
 }

@@ -10,6 +10,7 @@ type Status struct {
 	Name           string          `json:"name"`
 	Version        string          `json:"version"`
 	PID            int             `json:"pid"`
+	SpeakerPID     int             `json:"speaker_pid"` // 0: no speaker is at work
 	Started        time.Time       `json:"started"`
 	ConfigFile     string          `json:"config_file"`
 	Reload         *Reload         `json:"last_reload,omitempty"`
@@ -29,12 +30,21 @@ type Reload struct {
 
 // Instance is one VRRP instance.
 type Instance struct {
-	Name      string    `json:"name"`
-	Interface string    `json:"interface"`
-	VRID      uint8     `json:"vrid"`
-	Priority  uint8     `json:"priority"`
-	State     string    `json:"state"` // initialize, backup, master, fault
-	Since     time.Time `json:"since"`
+	Name      string `json:"name"`
+	Interface string `json:"interface"`
+	VRID      uint8  `json:"vrid"`
+	Version   int    `json:"version"`
+	SyncGroup string `json:"sync_group,omitempty"`
+	// Priority is the effective one: PriorityBase, which is the operator's if
+	// PriorityOrdered, and what tracked objects contribute.
+	Priority        uint8          `json:"priority"`
+	PriorityBase    uint8          `json:"priority_base"`
+	PriorityOrdered bool           `json:"priority_ordered"`
+	Contributions   []Contribution `json:"contributions,omitempty"`
+	Standby         bool           `json:"standby"`
+	HandingOver     bool           `json:"handing_over"`
+	State           string         `json:"state"` // initialize, backup, master, fault
+	Since           time.Time      `json:"since"`
 	// Reason says why the instance is in its state.
 	Reason string `json:"reason"`
 	// Peer is the source address of the master last heard; empty when none was.
@@ -50,6 +60,17 @@ type Instance struct {
 	// their interval or VIPs are not ours.
 	IntervalMismatch uint64 `json:"adverts_interval_mismatch"`
 	AddressMismatch  uint64 `json:"adverts_address_mismatch"`
+	// ClockSkewSeconds is how far the clock of ClockPeer is ahead of ours, by
+	// its authenticated adverts.
+	ClockSkewSeconds float64 `json:"clock_skew_seconds,omitempty"`
+	ClockPeer        string  `json:"clock_peer,omitempty"`
+}
+
+// Contribution is what a tracked object adds to a priority.
+type Contribution struct {
+	Track  string `json:"track"`
+	Weight int    `json:"weight"`
+	Detail string `json:"detail"` // the object's state
 }
 
 // VirtualServer is one address of a virtual server of the configuration.

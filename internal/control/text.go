@@ -37,6 +37,20 @@ func (s Status) WriteText(w io.Writer, now time.Time) error {
 // reason says why the instance is in its state, and what does not fit.
 func reason(i Instance) string {
 	words := []string{i.Reason}
+	switch {
+	case i.HandingOver:
+		words = append(words, "handing over")
+	case i.Standby:
+		words = append(words, "standby until `lvs-ha resume`")
+	}
+	if i.PriorityOrdered {
+		words = append(words, fmt.Sprintf("priority %d by the operator", i.PriorityBase))
+	}
+	for _, c := range i.Contributions {
+		if c.Weight != 0 {
+			words = append(words, fmt.Sprintf("%+d by track %s (%s)", c.Weight, c.Track, c.Detail))
+		}
+	}
 	if i.State == "backup" && i.Peer != "" {
 		words = append(words, "master is "+i.Peer)
 	}

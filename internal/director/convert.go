@@ -11,6 +11,7 @@ import (
 	"github.com/lvs-ha/lvs-ha/internal/ipvs"
 	"github.com/lvs-ha/lvs-ha/internal/netif"
 	"github.com/lvs-ha/lvs-ha/internal/speaker"
+	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
 var protocols = map[string]ipvs.Protocol{"tcp": ipvs.TCP, "udp": ipvs.UDP, "sctp": ipvs.SCTP}
@@ -25,19 +26,105 @@ func destination(rs config.RealServer) ipvs.Destination {
 	return ipvs.Destination{Address: rs.Address, Forward: forwards[rs.Forward], Weight: rs.Weight}
 }
 
-func instances(c *config.Config) []speaker.Instance {
+// instances returns the VRRP instances that configuration and orders demand.
+func instances(c *config.Config, o *overrides) []speaker.Instance {
+	groups := make(map[string]string)
+	for _, g := range c.SyncGroups {
+		for _, member := range g.Members {
+			groups[member] = g.Name
+		}
+	}
+	scaled := make(map[string]bool)
+	for _, t := range c.Tracks {
+		scaled[t.Name] = t.Type == "file"
+	}
 	all := make([]speaker.Instance, 0, len(c.Instances))
 	for _, i := range c.Instances {
 		s := speaker.Instance{
-			Name: i.Name, Interface: i.Interface, VRID: i.VRID, Priority: i.Priority,
-			AdvertInterval: i.AdvertInterval, Preempt: i.Preempt, Lease: i.Lease,
+			Name: i.Name, Interface: i.Interface, VRID: i.VRID, Version: vrrp.Version(i.Version), Priority: i.Priority,
+			AdvertInterval: i.AdvertInterval, Preempt: i.Preempt, PreemptDelay: i.PreemptDelay,
+			StartupDelay: i.StartupDelay, InitialBackup: i.InitialBackup, Lease: i.Lease,
+			Password: i.Password, Auth: auth(i.Auth), Unicast: unicast(i.Unicast), ChecksumCompat: i.ChecksumCompat,
+			VirtualMAC: i.VirtualMAC, Refuse: !i.Accept,
+			Addresses: vips(i.Addresses), Excluded: vips(i.Excluded), Routes: routes(i.Routes), Rules: rules(i.Rules),
+			Announce:     netif.Schedule{Count: i.Announce.Count, Interval: i.Announce.Interval, Delay: i.Announce.Delay, Refresh: i.Announce.Refresh},
+			AnnounceRate: i.Announce.Rate, SyncGroup: groups[i.Name], Standby: o.Standby[i.Name],
 		}
-		for _, a := range i.Addresses {
-			s.Addresses = append(s.Addresses, netif.Address{Interface: a.Interface, Prefix: a.Prefix})
+		if p, ok := o.Priority[i.Name]; ok {
+			s.Priority = p
+		}
+		for _, t := range i.Tracks {
+			s.Tracks = append(s.Tracks, speaker.TrackUse{Name: t.Name, Weight: t.Weight, Scaled: scaled[t.Name] && t.Weight != 0})
 		}
 		all = append(all, s)
 	}
 	return all
+}
+
+func vips(addresses []config.Address) []speaker.VIP {
+	var all []speaker.VIP
+	for _, a := range addresses {
+		all = append(all, speaker.VIP{Address: netif.Address{Interface: a.Interface, Prefix: a.Prefix}, Label: a.Label, Scope: a.Scope})
+	}
+	return all
+}
+
+func routes(c []config.Route) []netif.Route {
+	var all []netif.Route
+	for _, r := range c {
+		all = append(all, netif.Route(r))
+	}
+	return all
+}
+
+func rules(c []config.Rule) []netif.Rule {
+	var all []netif.Rule
+	for _, r := range c {
+		all = append(all, netif.Rule{IPv6: r.Family == "ipv6", From: r.From, To: r.To, IIF: r.IIF, OIF: r.OIF, FWMark: r.FWMark, Table: r.Table, Priority: r.Priority})
+	}
+	return all
+}
+
+var authModes = map[string]vrrp.AuthMode{"enforce": vrrp.Enforce, "permissive": vrrp.Permissive, "receive-only": vrrp.ReceiveOnly}
+
+var replayModes = map[string]vrrp.ReplayMode{"time": vrrp.ReplayTime, "monotonic": vrrp.ReplayMonotonic}
+
+func auth(c *config.Auth) *vrrp.Auth {
+	if c == nil {
+		return nil
+	}
+	a := &vrrp.Auth{Mode: authModes[c.Mode], Active: c.ActiveKey, Replay: replayModes[c.Replay], Window: c.Window}
+	for _, k := range c.Keys {
+		a.Keys = append(a.Keys, vrrp.Key(k))
+	}
+	return a
+}
+
+// unicast splits the peers by family, since each family has adverts of its own.
+func unicast(c *config.Unicast) map[vrrp.Family]vrrp.Unicast {
+	if c == nil {
+		return nil
+	}
+	all := make(map[vrrp.Family]vrrp.Unicast)
+	for _, source := range c.Sources {
+		f := vrrp.FamilyOf(source)
+		u := vrrp.Unicast{Source: source, TTL: c.TTL, MinTTL: c.MinTTL}
+		for _, peer := range c.Peers {
+			if vrrp.FamilyOf(peer) == f {
+				u.Peers = append(u.Peers, peer)
+			}
+		}
+		all[f] = u
+	}
+	return all
+}
+
+func settings(c *config.Config) speaker.Settings {
+	s := speaker.Settings{RealtimePriority: c.Speaker.RealtimePriority, Heartbeat: c.Speaker.Heartbeat}
+	if c.Speaker.OnDirectorLoss == config.Hold {
+		s.Hold = c.Speaker.HoldTime
+	}
+	return s
 }
 
 // targets returns what to probe, and whose verdict each probe gives.

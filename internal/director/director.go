@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/lvs-ha/lvs-ha/internal/config"
@@ -23,6 +24,7 @@ import (
 	"github.com/lvs-ha/lvs-ha/internal/ipvs"
 	"github.com/lvs-ha/lvs-ha/internal/speaker"
 	"github.com/lvs-ha/lvs-ha/internal/syncd"
+	"github.com/lvs-ha/lvs-ha/internal/track"
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
@@ -57,6 +59,11 @@ type Kernel interface {
 	SyncDaemons(ctx context.Context) (SyncDaemons, error)
 }
 
+// Tracker watches tracked files and processes; track.Watcher is the real one.
+type Tracker interface {
+	Set(trackers []track.Tracker)
+}
+
 // Director is the event loop. One goroutine, that of Run, owns all of its
 // state; the exported methods may be called from others.
 type Director struct {
@@ -69,18 +76,30 @@ type Director struct {
 	results *queue[health.Result]
 	calls   chan func(context.Context)
 	gone    chan struct{} // closed when Run has returned
+	turned  atomic.Int64  // when the loop last turned, in nanoseconds since 1970
 
-	config   *config.Config
-	table    Table // nil: never needed
-	sync     SyncDaemons
-	owned    *owned
-	roles    map[string]vrrp.State
-	targets  map[string]targetID
-	verdicts map[targetID]health.Verdict
-	failures map[targetID]health.Result // the last failed probe
-	latest   ipvs.Snapshot
-	daemons  []syncd.Daemon                 // that the kernel ran when last looked at
-	settled  map[ipvs.ServiceKey]ipvs.Entry // services that the kernel had as wanted
+	tracker  Tracker
+	readings *queue[track.Reading]
+	notifier Notifier
+	news     *queue[Event] // of other goroutines
+
+	config     *config.Config
+	table      Table // nil: never needed
+	sync       SyncDaemons
+	owned      *owned
+	overrides  *overrides
+	handOvers  []*handOver // operators who wait
+	tracked    map[string]speaker.Tracked
+	priorities map[string]uint8 // effective
+	speakerPID int
+	roles      map[string]vrrp.State
+	halted     map[string]vrrp.State // roles before a halt whose fault is yet to be told
+	targets    map[string]targetID
+	verdicts   map[targetID]health.Verdict
+	failures   map[targetID]health.Result // the last failed probe
+	latest     ipvs.Snapshot
+	daemons    []syncd.Daemon                 // that the kernel ran when last looked at
+	settled    map[ipvs.ServiceKey]ipvs.Entry // services that the kernel had as wanted
 
 	tableFailure, syncFailure failure
 
@@ -103,6 +122,7 @@ func (d *Director) Run(ctx, broken context.Context, ready func()) error {
 	defer tick.Stop()
 	stop := ctx.Done()
 	for {
+		d.turned.Store(time.Now().UnixNano())
 		select {
 		case <-broken.Done():
 			return nil
@@ -114,6 +134,12 @@ func (d *Director) Run(ctx, broken context.Context, ready func()) error {
 			call(broken)
 		case <-d.results.ready:
 			d.takeResults(broken)
+		case <-d.readings.ready:
+			d.takeReadings(broken)
+		case <-d.news.ready:
+			for _, e := range d.news.take() {
+				d.emit(broken, e)
+			}
 		case e := <-d.events:
 			if e, done := e.(speaker.Stopped); done {
 				return d.finish(broken, e)
@@ -135,8 +161,19 @@ func (d *Director) start(ctx context.Context) error {
 	}
 	_ = d.reconcile(ctx) // its failures are events, and no reason not to serve
 	d.emit(ctx, Event{Kind: Started, Text: fmt.Sprintf("lvs-ha %s started as %s with %s: %s", d.opts.Version, d.config.Director.Name, d.opts.ConfigFile, summary(d.config))})
-	d.command(ctx, speaker.Configure{Instances: instances(d.config)})
+	d.configureSpeaker(ctx)
+	d.trackQuorums(ctx)
 	return nil
+}
+
+// loopPatience is how long one turn of the loop may take: longer than all that
+// is bounded in it.
+const loopPatience = 3 * kernelTimeout
+
+// turns reports whether the loop still turns.
+func (d *Director) turns() bool {
+	last := d.turned.Load()
+	return last == 0 || time.Since(time.Unix(0, last)) < loopPatience
 }
 
 // finish leaves the kernel as on_stop says; the VIPs are gone by now. One
@@ -186,10 +223,23 @@ func (d *Director) openKernel(ctx context.Context, c *config.Config) error {
 // adopt makes c the configuration that everything is derived from.
 func (d *Director) adopt(c *config.Config) error {
 	probed, ids := targets(c)
+	probed = append(probed, commandTargets(c)...)
 	if err := d.probes.Set(probed); err != nil {
 		return fmt.Errorf("start probes: %w", err)
 	}
+	d.tracker.Set(trackers(c))
+	d.notifier.Set(notifyCommands(c))
 	d.config, d.targets = c, ids
+	d.overrides.keep(c)
+	tracks := make(map[string]bool)
+	for _, t := range c.Tracks {
+		tracks[t.Name] = true
+	}
+	for name := range d.tracked {
+		if !tracks[name] {
+			delete(d.tracked, name)
+		}
+	}
 	known := make(map[targetID]bool, len(ids))
 	for _, id := range ids {
 		known[id] = true
@@ -206,6 +256,12 @@ func (d *Director) adopt(c *config.Config) error {
 func (d *Director) takeResults(ctx context.Context) {
 	changed := false
 	for _, r := range d.results.take() {
+		if name, ok := strings.CutPrefix(r.ID, commandTarget); ok {
+			if r.Changed {
+				d.takeCommand(ctx, name, r)
+			}
+			continue
+		}
 		id, ok := d.targets[r.ID]
 		if !ok {
 			continue // of a target that was removed meanwhile
@@ -229,6 +285,7 @@ func (d *Director) takeResults(ctx context.Context) {
 	}
 	if changed {
 		_ = d.reconcile(ctx) // its failures are events
+		d.trackQuorums(ctx)
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	Stopped
 	Reloaded
 	ReloadRefused
+	ConfigAdvice      // the configuration runs, but has something odd
 	RoleChanged       // a VRRP instance changed state
 	InstanceFault     // a VRRP instance cannot run
 	InstanceRecovered // it can again
@@ -29,6 +30,15 @@ const (
 	Contested         // a master of lower priority was heard
 	ConfigConflict    // another router's configuration does not fit ours
 	AdvertsDiscarded  // VRRP packets were dropped
+	AddressClaimed    // another machine claims a held VIP by ARP or neighbour discovery
+	PriorityChanged   // the effective priority of an instance changed
+	StandbyRefused    // nobody took a role over, so that standby was given up
+	Paused            // this machine stood still, and masterships were given up for it
+	SpeakerLost       // the speaker's process is gone; its roles are handed over
+	SpeakerStarted    // a speaker's process is at work
+	Operated          // an order of the operator was carried out
+	TrackChanged      // a tracked file, command, process or quorum changed
+	NotifyFailed      // a notify command failed, or was not told
 	SpeakerFailed     // VRRP, an address or an announcement failed; tried again
 	VerdictChanged    // the probes of a real server agree on a new verdict
 	TableChanged      // the kernel's IPVS table was brought to the wanted state
@@ -47,6 +57,7 @@ var kinds = map[Kind]struct {
 	Stopped:           {"4d139b5935774868850b83f22626cf78", slog.LevelInfo},
 	Reloaded:          {"0f47df4643684feca14fa634c515b0e3", slog.LevelInfo},
 	ReloadRefused:     {"4fe8d1bf99ee4ea7933e9613af17fcae", slog.LevelError},
+	ConfigAdvice:      {"d2719c4be6a04f3c8b50e91f7d3a6c85", slog.LevelWarn},
 	RoleChanged:       {"117029a5efeb4f1eab51b9b34525bbc6", slog.LevelInfo},
 	InstanceFault:     {"41a21d15d7da47a18d205bd89be5dd20", slog.LevelError},
 	InstanceRecovered: {"924b390104cf4f8c878b57f483292196", slog.LevelInfo},
@@ -56,6 +67,15 @@ var kinds = map[Kind]struct {
 	Contested:         {"261e0fc8b99245ee9cc9b642db112143", slog.LevelWarn},
 	ConfigConflict:    {"c3cd63e1873d41d8bc59f64fe5034365", slog.LevelError},
 	AdvertsDiscarded:  {"abf18c28116047d69b4d75b9e22d75fa", slog.LevelWarn},
+	AddressClaimed:    {"3f1c7a52b1f94c6e9d5d6f0a8c1e2b47", slog.LevelError},
+	PriorityChanged:   {"8a4be2c0d7d64b13a6e0c95f1b7d3e28", slog.LevelInfo},
+	StandbyRefused:    {"c61d0e9fa2b8437fb04d2c7e93a5f816", slog.LevelWarn},
+	Paused:            {"5be9c3f7184d4a0e8f26d1b07ca94e63", slog.LevelWarn},
+	SpeakerLost:       {"e27fa6d4093b4c58b1c7085e6df2a39b", slog.LevelError},
+	SpeakerStarted:    {"17d8b04ce5f34926a9be4c31f8d0627a", slog.LevelInfo},
+	Operated:          {"92c4f71be08d45a3b6df19e57a3c0d84", slog.LevelInfo},
+	TrackChanged:      {"6d0b95e8c27f41d4a35ef8016b9ce7d2", slog.LevelInfo},
+	NotifyFailed:      {"b83e4d1f6a7c40929e05c2d7f14ba86e", slog.LevelError},
 	SpeakerFailed:     {"dde714bc78ae4f1cab634552137a3a13", slog.LevelError},
 	VerdictChanged:    {"feda61a2d11244f5a14a874fc85b2921", slog.LevelInfo},
 	TableChanged:      {"bdc7cfaa3df24ccc91609e12c767fba8", slog.LevelInfo},

@@ -19,8 +19,10 @@ import (
 
 	"github.com/lvs-ha/lvs-ha/internal/health"
 	"github.com/lvs-ha/lvs-ha/internal/ipvs"
+	"github.com/lvs-ha/lvs-ha/internal/notify"
 	"github.com/lvs-ha/lvs-ha/internal/speaker"
 	"github.com/lvs-ha/lvs-ha/internal/syncd"
+	"github.com/lvs-ha/lvs-ha/internal/track"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -71,13 +73,29 @@ type world struct {
 	events   chan speaker.Event
 	director *Director
 	owned    *owned // nil: read from the state_dir
-	stopped  bool   // by the test, which knows how it ended
+	tracker  *fakeTracker
+	notifier *fakeNotifier
+	stopped  bool // by the test, which knows how it ended
+	heard    int  // commands that wantTracked has seen
 
 	mu       sync.Mutex
+	status   speaker.Status // the speaker's answer
 	commands []speaker.Command
 	targets  []health.Target
 	log      bytes.Buffer
 }
+
+type fakeTracker struct{ trackers []track.Tracker }
+
+func (f *fakeTracker) Set(trackers []track.Tracker) { f.trackers = trackers }
+
+type fakeNotifier struct {
+	commands []notify.Command
+	events   []notify.Event
+}
+
+func (f *fakeNotifier) Set(commands []notify.Command) { f.commands = commands }
+func (f *fakeNotifier) Notify(e notify.Event)         { f.events = append(f.events, e) }
 
 func (w *world) Table(context.Context) (Table, error) { return w.table, nil }
 
@@ -105,6 +123,7 @@ func newWorld(t *testing.T, toml string, have ipvs.Table) *world {
 	w := &world{
 		t: t, file: filepath.Join(dir, "lvs-ha.toml"),
 		table: ipvs.NewFake(have), sync: syncd.NewFake(), events: make(chan speaker.Event),
+		tracker: &fakeTracker{}, notifier: &fakeNotifier{},
 	}
 	w.write(toml)
 	return w
@@ -123,7 +142,7 @@ func (w *world) write(toml string) {
 func (w *world) start() (stop func() error) {
 	w.t.Helper()
 	o := Options{ConfigFile: w.file, Version: "test", Log: slog.New(slog.NewJSONHandler(w, nil)), Notify: func(string) {}}
-	c, err := LoadConfig(o.ConfigFile, nil)
+	c, _, err := LoadConfig(o.ConfigFile, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -133,7 +152,16 @@ func (w *world) start() (stop func() error) {
 		}
 	}
 	commands := make(chan speaker.Command)
-	w.director = newDirector(o, c, w.owned, w, w, commands, w.events, newQueue[health.Result]())
+	orders, err := openOverrides(c.Director.StateDir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.director = &Director{
+		opts: o, log: o.Log, kernel: w, probes: w, speaker: commands, events: w.events, results: newQueue[health.Result](),
+		tracker: w.tracker, readings: newQueue[track.Reading](), notifier: w.notifier, news: newQueue[Event](),
+		config: c, owned: w.owned, overrides: orders,
+	}
+	w.director.init()
 	broken, breakUp := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(broken)
 	go func() {
@@ -178,10 +206,34 @@ func (w *world) command(ctx context.Context, c speaker.Command) {
 	}
 	switch c.(type) {
 	case speaker.Query:
-		answer(speaker.Status{})
+		w.mu.Lock()
+		status := w.status
+		w.mu.Unlock()
+		answer(status)
 	case speaker.Shutdown:
 		answer(speaker.Stopped{})
 	}
+}
+
+// say lets the speaker say something, and the director think about it.
+func (w *world) say(events ...speaker.Event) {
+	for _, e := range events {
+		w.events <- e
+	}
+	synctest.Wait()
+}
+
+// told returns the speaker's commands of one type.
+func told[C speaker.Command](w *world) []C {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []C
+	for _, c := range w.commands {
+		if c, ok := c.(C); ok {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 func (w *world) probe(id string, v health.Verdict, failure string) {

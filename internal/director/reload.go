@@ -6,13 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/lvs-ha/lvs-ha/internal/config"
 	"github.com/lvs-ha/lvs-ha/internal/control"
-	"github.com/lvs-ha/lvs-ha/internal/speaker"
 )
 
 var errStopping = errors.New("the daemon is stopping")
@@ -39,7 +37,8 @@ func (d *Director) tryReload(ctx context.Context) error {
 	}
 	d.emit(ctx, Event{Kind: Reloaded, Text: fmt.Sprintf("reloaded %s: %s", d.opts.ConfigFile, summary(c))})
 	err = d.reconcile(ctx)
-	d.command(ctx, speaker.Configure{Instances: instances(c)})
+	d.configureSpeaker(ctx)
+	d.trackQuorums(ctx)
 	if err != nil {
 		d.reload.Error = err.Error()
 		return fmt.Errorf("the configuration is in force, but the kernel is not as wanted; trying again: %w", err)
@@ -52,10 +51,11 @@ func (d *Director) acceptable(ctx context.Context) (*config.Config, error) {
 	if d.stopping {
 		return nil, errStopping
 	}
-	c, err := LoadConfig(d.opts.ConfigFile, runningHost{d.opts.Host, d.config})
+	c, advice, err := LoadConfig(d.opts.ConfigFile, d.opts.Host)
 	if err != nil {
 		return nil, err
 	}
+	d.advise(ctx, advice)
 	if c.Director.StateDir != d.config.Director.StateDir {
 		return nil, fmt.Errorf("director.state_dir cannot change from %s to %s while the daemon runs: restart it", d.config.Director.StateDir, c.Director.StateDir)
 	}
@@ -68,40 +68,30 @@ func (d *Director) acceptable(ctx context.Context) (*config.Config, error) {
 	return c, nil
 }
 
-// runningHost is the machine as a reload sees it: an interface of the running
-// configuration may be missing for the moment.
-type runningHost struct {
-	config.Host
-	running *config.Config
-}
-
-// InterfaceAddresses implements config.Host.
-func (h runningHost) InterfaceAddresses(name string) ([]netip.Prefix, bool) {
-	if h.Host == nil {
-		return nil, true
-	}
-	addresses, ok := h.Host.InterfaceAddresses(name)
-	ok = ok || h.running.Sync.Interface == name
-	for _, i := range h.running.Instances {
-		ok = ok || i.Interface == name
-		for _, a := range i.Addresses {
-			ok = ok || a.Interface == name
-		}
-	}
-	return addresses, ok
-}
-
-// LoadConfig reads a configuration that is to run: what a check only warns of
-// is an error here. The error has a line for each problem.
-func LoadConfig(file string, host config.Host) (*config.Config, error) {
+// LoadConfig reads a configuration that is to run. What this machine lacks for
+// good, such as a program, is an error here; advice, such as an interface that
+// is not there yet, comes back with the configuration. The error has a line for
+// each problem.
+func LoadConfig(file string, host config.Host) (c *config.Config, advice []string, err error) {
 	c, problems := config.Load(file, host)
-	if len(problems) == 0 {
-		return c, nil
-	}
-	lines := make([]string, len(problems))
-	for i, p := range problems {
+	var errs []string
+	for _, p := range problems {
+		if p.Warning && !p.Lacking {
+			advice = append(advice, p.String())
+			continue
+		}
 		p.Warning = false
-		lines[i] = p.String()
+		errs = append(errs, p.String())
 	}
-	return nil, errors.New(strings.Join(lines, "\n"))
+	if len(errs) > 0 {
+		return nil, nil, errors.New(strings.Join(errs, "\n"))
+	}
+	return c, advice, nil
+}
+
+// advise passes the validator's advice on.
+func (d *Director) advise(ctx context.Context, advice []string) {
+	for _, line := range advice {
+		d.emit(ctx, Event{Kind: ConfigAdvice, Reason: line, Text: line})
+	}
 }

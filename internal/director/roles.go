@@ -5,10 +5,13 @@ package director
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lvs-ha/lvs-ha/internal/netif"
 	"github.com/lvs-ha/lvs-ha/internal/speaker"
+	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
 // takeSpeakerEvent turns what the speaker says into the director's own events
@@ -16,7 +19,11 @@ import (
 func (d *Director) takeSpeakerEvent(ctx context.Context, e speaker.Event) {
 	switch e := e.(type) {
 	case speaker.Transition:
+		d.notifyTransition(e)
 		d.roles[e.Instance] = e.To
+		if e.To != vrrp.Master {
+			d.advanceHandOvers(e.Instance, "")
+		}
 		reason := e.Reason
 		if e.Peer.IsValid() {
 			reason += ", " + e.Peer.String()
@@ -27,6 +34,7 @@ func (d *Director) takeSpeakerEvent(ctx context.Context, e speaker.Event) {
 		})
 		_ = d.reconcileSync(ctx) // its failures are events
 	case speaker.Fault:
+		d.notifyFault(e)
 		d.emit(ctx, Event{At: e.At, Kind: InstanceFault, Instance: e.Instance, To: "fault", Reason: e.Reason, Text: e.Instance + ": fault: " + e.Reason})
 	case speaker.Recovered:
 		d.emit(ctx, Event{At: e.At, Kind: InstanceRecovered, Instance: e.Instance, From: "fault", Text: e.Instance + ": fault is over"})
@@ -44,12 +52,64 @@ func (d *Director) takeSpeakerEvent(ctx context.Context, e speaker.Event) {
 		d.emit(ctx, Event{At: e.At, Kind: AdvertsDiscarded, Instance: e.Instance, Reason: e.Reason.String(), Text: discardText(e)})
 	case speaker.Failed:
 		d.emit(ctx, Event{At: e.At, Kind: SpeakerFailed, Instance: e.Instance, Reason: e.Error, Text: e.Error})
+	case speaker.Claimed:
+		d.emit(ctx, Event{At: e.At, Kind: AddressClaimed, Instance: e.Instance, Reason: e.HardwareAddr, Text: fmt.Sprintf("%s: %s claims VIP %s, which is held here; announced again", e.Instance, e.HardwareAddr, e.Address)})
+	case speaker.PriorityChanged:
+		d.priorities[e.Instance] = e.To
+		d.emit(ctx, Event{At: e.At, Kind: PriorityChanged, Instance: e.Instance, From: strconv.Itoa(int(e.From)), To: strconv.Itoa(int(e.To)), Reason: e.Reason, Text: fmt.Sprintf("%s: priority %d -> %d (%s)", e.Instance, e.From, e.To, e.Reason)})
+	case speaker.StandbyRefused:
+		d.refuseStandby(ctx, e)
+	case speaker.Stalled:
+		d.emit(ctx, Event{At: e.At, Kind: Paused, Reason: e.Pause.String(), Text: fmt.Sprintf("this machine stood still for %s: roles are given up and the network is listened to first", e.Pause.Round(time.Millisecond))})
+	case speaker.Lost:
+		clear(d.roles)
+		d.speakerPID = 0
+		d.emit(ctx, Event{At: e.At, Kind: SpeakerLost, Reason: e.Reason, Text: lostText(e)})
+		for _, name := range e.Masters {
+			d.roles[name] = vrrp.Master
+		}
+	case speaker.Started:
+		d.speakerPID = e.PID
+		text := fmt.Sprintf("speaker started, pid %d", e.PID)
+		if e.Adopted {
+			text = fmt.Sprintf("speaker adopted, pid %d: its roles go on", e.PID)
+		}
+		d.emit(ctx, Event{At: e.At, Kind: SpeakerStarted, Text: text})
 	case speaker.Status:
+		changed := false
+		for _, i := range e.Instances {
+			changed = changed || d.roles[i.Config.Name] != i.State
+			d.roles[i.Config.Name] = i.State
+			d.priorities[i.Config.Name] = i.Priority
+		}
+		if changed { // of an adopted speaker
+			_ = d.reconcileSync(ctx) // its failures are events
+		}
 		for _, w := range d.waiting {
 			w <- e
 		}
 		d.waiting = nil
 	}
+}
+
+// refuseStandby takes back an order that nobody could be found for.
+func (d *Director) refuseStandby(ctx context.Context, e speaker.StandbyRefused) {
+	delete(d.overrides.Standby, e.Instance)
+	text := fmt.Sprintf("%s: standby refused, it stays master: %s", e.Instance, e.Reason)
+	if err := d.overrides.save(); err != nil {
+		text += "; " + err.Error()
+	}
+	d.emit(ctx, Event{At: e.At, Kind: StandbyRefused, Instance: e.Instance, Reason: e.Reason, Text: text})
+	d.advanceHandOvers(e.Instance, e.Reason)
+	d.configureSpeaker(ctx)
+}
+
+func lostText(e speaker.Lost) string {
+	text := "speaker is lost (" + e.Reason + "); "
+	if len(e.Masters) == 0 {
+		return text + "it was master of nothing"
+	}
+	return text + "handing over for it: " + strings.Join(e.Masters, ", ")
 }
 
 // movedText says "added 192.0.2.10/24 dev eth0, ...; removed ...".

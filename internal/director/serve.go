@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -19,9 +18,10 @@ import (
 	"github.com/lvs-ha/lvs-ha/internal/control"
 	"github.com/lvs-ha/lvs-ha/internal/health"
 	"github.com/lvs-ha/lvs-ha/internal/ipvs"
-	"github.com/lvs-ha/lvs-ha/internal/netif"
+	"github.com/lvs-ha/lvs-ha/internal/notify"
 	"github.com/lvs-ha/lvs-ha/internal/speaker"
 	"github.com/lvs-ha/lvs-ha/internal/syncd"
+	"github.com/lvs-ha/lvs-ha/internal/track"
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
@@ -36,6 +36,9 @@ type Options struct {
 	Hangup <-chan os.Signal
 	// Watchdog is how often the service manager wants a sign of life; 0: never.
 	Watchdog time.Duration
+	// SpeakerCommand is the command line of the speaker's process, which calls
+	// ServeSpeaker.
+	SpeakerCommand func(stateDir string, cautious bool) []string
 	// Notify tells the service manager a state (sd_notify); it may do nothing.
 	Notify func(state string)
 }
@@ -54,7 +57,7 @@ func notifyReloading() string {
 // Serve is the whole daemon: it runs until ctx ends and every VIP is handed
 // over, or until a part of it fails.
 func Serve(ctx context.Context, o Options) error {
-	c, err := LoadConfig(o.ConfigFile, o.Host)
+	c, advice, err := LoadConfig(o.ConfigFile, o.Host)
 	if err != nil {
 		return err
 	}
@@ -67,25 +70,30 @@ func Serve(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	keeper, err := netif.OpenKeeper(filepath.Join(c.Director.StateDir, "addresses.json"))
+	overrides, err := openOverrides(c.Director.StateDir)
 	if err != nil {
 		return err
 	}
-	defer keeper.Close()
-	announcer := netif.NewAnnouncer()
-	defer announcer.Close()
-	watcher := netif.NewWatcher()
+	if err := vrrp.CheckCapability(); err != nil {
+		return err
+	}
 
 	commands, events := make(chan speaker.Command), make(chan speaker.Event)
-	sp := speaker.New(speaker.System{
-		Keeper: keeper, Announcer: announcer, Changed: watcher.Changed(),
-		Listen: func(ifname string, f vrrp.Family) (speaker.Conn, error) { return vrrp.Listen(ifname, f) },
-	}, commands, events)
 	results := newQueue[health.Result]()
 	runner := health.NewRunner(results.put)
 	kernel := &openKernel{}
 	defer kernel.close()
-	d := newDirector(o, c, owned, kernel, runner, commands, events, results)
+	readings := newQueue[track.Reading]()
+	tracker := track.New(readings.put)
+	news := newQueue[Event]()
+	notifier := notify.New(func(f notify.Failure) { news.put(notifyFailure(f)) })
+	d := &Director{
+		opts: o, log: o.Log, kernel: kernel, probes: runner, speaker: commands, events: events, results: results,
+		tracker: tracker, readings: readings, notifier: notifier, news: news, overrides: overrides, owned: owned, config: c,
+	}
+	d.init()
+	d.advise(ctx, advice)
+	process := speaker.NewProcess(o.processOptions(c.Director.StateDir, d.turns), commands, events)
 	server, err := control.Listen(control.SocketPath(c.Director.StateDir), d)
 	if err != nil {
 		return err
@@ -101,12 +109,21 @@ func Serve(ctx context.Context, o Options) error {
 			return nil
 		})
 	}
-	part("link watch", watcher.Run)
-	part("vrrp", sp.Run)
+	part("speaker", process.Run)
+	part("tracked files and processes", tracker.Run)
 	part("probes", runner.Run)
 	part("control socket", server.Run)
 	part("reload on SIGHUP", func(ctx context.Context) error { return d.followHangups(ctx, o.Hangup) })
 	part("watchdog", func(ctx context.Context) error { return d.feedWatchdog(ctx, o.Watchdog) })
+	// What the last transitions have to tell is told when all else is done.
+	notifying := make(chan error, 1)
+	go func() { notifying <- notifier.Run(context.WithoutCancel(ctx)) }()
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyLast)
+		defer cancel()
+		notifier.Close(last)
+		<-notifying
+	}()
 	parts.Go(func() error {
 		defer stop()
 		return d.Run(ctx, running, func() { o.Notify(notifyReady) })
@@ -114,11 +131,41 @@ func Serve(ctx context.Context, o Options) error {
 	return parts.Wait()
 }
 
-func newDirector(o Options, c *config.Config, owned *owned, k Kernel, p Probes, commands chan<- speaker.Command, events <-chan speaker.Event, results *queue[health.Result]) *Director {
-	return &Director{
-		opts: o, log: o.Log, kernel: k, probes: p, speaker: commands, events: events, results: results,
-		calls: make(chan func(context.Context)), gone: make(chan struct{}), config: c, owned: owned,
-		roles: make(map[string]vrrp.State), verdicts: make(map[targetID]health.Verdict), failures: make(map[targetID]health.Result),
+// notifyLast bounds how long the last notifications may take.
+const notifyLast = 5 * time.Second
+
+// init makes what a director needs to have before it runs.
+func (d *Director) init() {
+	d.calls, d.gone = make(chan func(context.Context)), make(chan struct{})
+	d.roles, d.verdicts = make(map[string]vrrp.State), make(map[targetID]health.Verdict)
+	d.failures, d.tracked = make(map[targetID]health.Result), make(map[string]speaker.Tracked)
+	d.priorities, d.halted = make(map[string]uint8), make(map[string]vrrp.State)
+}
+
+// processOptions say how a speaker's process is found, started and replaced.
+func (o Options) processOptions(stateDir string, alive func() bool) speaker.ProcessOptions {
+	return speaker.ProcessOptions{
+		Find: func(ctx context.Context) (speaker.Child, error) {
+			return speaker.FindChild(ctx, speakerSocket(stateDir))
+		},
+		Start: func(cautious bool) (speaker.Child, error) {
+			return speaker.StartChild(o.SpeakerCommand(stateDir, cautious))
+		},
+		Heir: func(commands <-chan speaker.Command, events chan<- speaker.Event) (*speaker.Speaker, func(), error) {
+			system, stop, err := speaker.OpenSystem(stateDir)
+			if err != nil {
+				return nil, nil, err
+			}
+			return speaker.New(system, commands, events), func() { o.warn(stop()) }, nil
+		},
+		Alive: alive, Ticker: speaker.NewKernelTicker,
+	}
+}
+
+// warn logs what went wrong in clearing up.
+func (o Options) warn(err error) {
+	if err != nil {
+		o.Log.Warn(err.Error())
 	}
 }
 

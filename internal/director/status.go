@@ -60,13 +60,15 @@ func (d *Director) readTable(ctx context.Context) {
 
 func (d *Director) status(s speaker.Status) control.Status {
 	st := control.Status{
-		Name: d.config.Director.Name, Version: d.opts.Version, PID: os.Getpid(), Started: d.started,
+		Name: d.config.Director.Name, Version: d.opts.Version, PID: os.Getpid(), SpeakerPID: d.speakerPID, Started: d.started,
 		ConfigFile: d.opts.ConfigFile, Reload: d.reload,
 		Sync: control.Sync{Mode: d.config.Sync.Mode}, Unclaimed: s.Unclaimed,
 		Instances: []control.Instance{}, VirtualServers: []control.VirtualServer{},
 	}
 	for _, i := range s.Instances {
-		st.Instances = append(st.Instances, instanceStatus(i))
+		is := instanceStatus(i)
+		_, is.PriorityOrdered = d.overrides.Priority[is.Name]
+		st.Instances = append(st.Instances, is)
 	}
 	for _, vs := range d.config.VirtualServers {
 		for _, address := range vs.Addresses {
@@ -84,7 +86,8 @@ func (d *Director) status(s speaker.Status) control.Status {
 
 func instanceStatus(i speaker.InstanceStatus) control.Instance {
 	c := control.Instance{
-		Name: i.Config.Name, Interface: i.Config.Interface, VRID: i.Config.VRID, Priority: i.Config.Priority,
+		Name: i.Config.Name, Interface: i.Config.Interface, VRID: i.Config.VRID, Version: int(i.Config.Version),
+		SyncGroup: i.Config.SyncGroup, Priority: i.Priority, PriorityBase: i.Config.Priority, Standby: i.Standby, HandingOver: i.HandingOver,
 		State: i.State.String(), Since: i.Since, Reason: i.Reason,
 		Received: i.Received, Sent: i.Sent, Discarded: i.Discarded,
 		IntervalMismatch: i.IntervalMismatch, AddressMismatch: i.AddressMismatch,
@@ -96,8 +99,16 @@ func instanceStatus(i speaker.InstanceStatus) control.Instance {
 	if i.Peer.IsValid() {
 		c.Peer = i.Peer.String()
 	}
-	for _, a := range i.Config.Addresses {
-		c.Addresses = append(c.Addresses, a.String())
+	for _, t := range i.Contributions {
+		c.Contributions = append(c.Contributions, control.Contribution(t))
+	}
+	if i.ClockPeer.IsValid() {
+		c.ClockSkewSeconds, c.ClockPeer = i.ClockSkew.Seconds(), i.ClockPeer.String()
+	}
+	for _, list := range [][]speaker.VIP{i.Config.Addresses, i.Config.Excluded} {
+		for _, a := range list {
+			c.Addresses = append(c.Addresses, a.String())
+		}
 	}
 	for _, a := range i.Held {
 		c.Held = append(c.Held, a.String())

@@ -22,6 +22,7 @@ const (
 	TypeHTTP  Type = "http"  // a request is answered as expected
 	TypeHTTPS Type = "https" // the same over TLS
 	TypeUDP   Type = "udp"   // a datagram is answered, or at least not refused
+	TypeExec  Type = "exec"  // a program exits with status 0
 )
 
 // Check describes a probe and how its results are judged. It is plain data:
@@ -36,6 +37,7 @@ type Check struct {
 	HTTP *HTTP // for TypeHTTP and TypeHTTPS; nil: GET / and any 2xx status
 	UDP  *UDP  // for TypeUDP; nil: an empty datagram, no reply needed
 	TLS  *TLS  // for TypeHTTPS; nil: verified against the system's authorities
+	Exec *Exec // for TypeExec, which needs it
 }
 
 // HTTP is the request of an HTTP or HTTPS probe, and what its answer must be.
@@ -88,6 +90,13 @@ func (c Check) validate() error {
 		return fmt.Errorf("tls: not for a probe of type %q", c.Type)
 	case c.UDP != nil && c.Type != TypeUDP:
 		return fmt.Errorf("udp: not for a probe of type %q", c.Type)
+	case c.Exec != nil && c.Type != TypeExec:
+		return fmt.Errorf("exec: not for a probe of type %q", c.Type)
+	case c.Exec == nil && c.Type == TypeExec:
+		return errors.New("exec: expected a program")
+	}
+	if c.Exec != nil {
+		return c.Exec.validate()
 	}
 	if c.HTTP != nil {
 		return c.HTTP.validate()

@@ -18,6 +18,7 @@ func TestNewProberNamesBadField(t *testing.T) {
 	}
 	onHTTP := func(h HTTP) Check { return check(Check{Type: TypeHTTP, HTTP: &h}, time.Second) }
 	onTLS := func(c TLS) Check { return check(Check{Type: TypeHTTPS, TLS: &c}, time.Second) }
+	onExec := func(e *Exec) Check { return check(Check{Type: TypeExec, Exec: e}, time.Second) }
 	with := func(change func(*Check)) Check {
 		c := check(Check{Type: TypeTCP}, time.Second)
 		change(&c)
@@ -28,7 +29,7 @@ func TestNewProberNamesBadField(t *testing.T) {
 		check  Check
 		prefix string // of the error
 	}{
-		{"no type", with(func(c *Check) { c.Type = "" }), `type "": expected tcp, http, https or udp`},
+		{"no type", with(func(c *Check) { c.Type = "" }), `type "": expected tcp, http, https, udp or exec`},
 		{"unknown type", with(func(c *Check) { c.Type = "icmp" }), `type "icmp": expected`},
 		{"interval", with(func(c *Check) { c.Interval = 0 }), "interval 0s: must be above 0"},
 		{"timeout", with(func(c *Check) { c.Timeout = -time.Second }), "timeout -1s: must be above 0"},
@@ -37,6 +38,11 @@ func TestNewProberNamesBadField(t *testing.T) {
 		{"request on TCP", with(func(c *Check) { c.HTTP = &HTTP{} }), `http: not for a probe of type "tcp"`},
 		{"TLS on TCP", with(func(c *Check) { c.TLS = &TLS{} }), `tls: not for a probe of type "tcp"`},
 		{"datagram on TCP", with(func(c *Check) { c.UDP = &UDP{} }), `udp: not for a probe of type "tcp"`},
+		{"program on TCP", with(func(c *Check) { c.Exec = &Exec{} }), `exec: not for a probe of type "tcp"`},
+		{"no program", onExec(nil), "exec: expected a program"},
+		{"empty command", onExec(&Exec{User: "nobody"}), "command: expected a program and its arguments"},
+		{"relative command", onExec(&Exec{Argv: []string{"true"}, User: "nobody"}), `command "true": expected an absolute path`},
+		{"no user", onExec(&Exec{Argv: []string{"/bin/true"}}), "user: expected who runs the command"},
 		{"method", onHTTP(HTTP{Method: "GET /"}), `method "GET /": not an HTTP method`},
 		{"path without slash", onHTTP(HTTP{Path: "healthz"}), `path "healthz": must begin with /`},
 		{"path with bad escape", onHTTP(HTTP{Path: "/%zz"}), `path "/%zz": invalid URL escape "%zz"`},
@@ -78,7 +84,7 @@ func TestSetNamesBadTarget(t *testing.T) {
 		{"no port", []Target{noPort}, "target a: address 192.0.2.1:0: expected an address with a port"},
 		{"no address", []Target{noAddress}, "target a: address invalid AddrPort: expected an address with a port"},
 		{"one ID twice", []Target{good, good}, "target a: given twice"},
-		{"check", []Target{noType}, `target a: check: type "": expected tcp, http, https or udp`},
+		{"check", []Target{noType}, `target a: check: type "": expected tcp, http, https, udp or exec`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

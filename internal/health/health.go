@@ -39,7 +39,9 @@ func NewProber(c Check) (Prober, error) {
 		return newHTTPProber(c)
 	case TypeUDP:
 		return newUDPProber(c), nil
+	case TypeExec:
+		return newExecProber(c), nil
 	default:
-		return nil, fmt.Errorf("type %q: expected tcp, http, https or udp", c.Type)
+		return nil, fmt.Errorf("type %q: expected tcp, http, https, udp or exec", c.Type)
 	}
 }

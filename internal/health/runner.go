@@ -13,8 +13,8 @@ import (
 
 // Target is an address to be probed.
 type Target struct {
-	ID      string // unique among the targets, the same over reloads
-	Address netip.AddrPort
+	ID      string         // unique among the targets, the same over reloads
+	Address netip.AddrPort // may be zero for a check of TypeExec
 	Check   Check
 }
 
@@ -102,7 +102,8 @@ func (r *Runner) Set(targets []Target) error {
 }
 
 func (r *Runner) assign(t Target) (*assignment, error) {
-	if !t.Address.IsValid() || t.Address.Port() == 0 {
+	noAddress := t.Check.Type == TypeExec && t.Address == (netip.AddrPort{})
+	if !noAddress && (!t.Address.IsValid() || t.Address.Port() == 0) {
 		return nil, fmt.Errorf("address %s: expected an address with a port", t.Address)
 	}
 	prober, err := r.newProber(t.Check)

@@ -3,99 +3,163 @@
 package netif
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
-	"slices"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/mdlayher/packet"
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
-// capture returns the next n announcement frames that arrive at peer0 from eth0.
-func (w *world) capture(conn *packet.Conn, n int) []string {
-	w.t.Helper()
-	must(w.t, conn.SetReadDeadline(time.Now().Add(patience)))
-	var got []string
-	b := make([]byte, 2048)
-	for len(got) < n {
-		length, from, err := conn.ReadFrom(b)
-		if err != nil {
-			w.t.Fatalf("%d of %d announcements arrived: %v", len(got), n, err)
+// runIn runs a part in a namespace until the test ends.
+func runIn(t *testing.T, ns netns.NsHandle, run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		// Never unlocked: the thread ends with the goroutine.
+		runtime.LockOSThread()
+		if err := netns.Set(ns); err != nil {
+			ended <- err
+			return
 		}
-		mac := w.eth0.Attrs().HardwareAddr.String()
-		if from.(*packet.Addr).HardwareAddr.String() != mac || !announces(b[:length]) {
-			continue
-		}
-		got = append(got, strings.ReplaceAll(describe(w.t, b[:length]), mac, "MAC"))
-	}
-	return got
+		ended <- run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		must(t, <-ended)
+	})
 }
 
-// announces reports whether a frame is ARP or a neighbour advertisement.
-func announces(frame []byte) bool {
-	switch {
-	case len(frame) > 54 && frame[12] == 0x86 && frame[13] == 0xdd:
-		return frame[20] == unix.IPPROTO_ICMPV6 && frame[54] == 136
-	default:
-		return len(frame) > 14 && frame[12] == 0x08 && frame[13] == 0x06
-	}
+// subtest runs a part of a test inside the world: a subtest has a goroutine of its own, whose thread is in the namespace of
+// the machine, where a change of link 4 would be one of the machine's.
+func (w *world) subtest(name string, test func(t *testing.T)) {
+	w.t.Helper()
+	w.t.Run(name, func(t *testing.T) {
+		runtime.LockOSThread() // never unlocked: the thread ends with the subtest
+		must(t, netns.Set(w.ns))
+		test(t)
+	})
+}
+
+// links returns a handle that changes the world's links whatever namespace its caller is in.
+func (w *world) links() *netlink.Handle {
+	w.t.Helper()
+	h, err := netlink.NewHandleAt(w.ns, unix.NETLINK_ROUTE)
+	must(w.t, err)
+	w.t.Cleanup(h.Close)
+	return h
+}
+
+// announcer runs an announcer in the world until the test ends.
+func (w *world) announcer() *Announcer {
+	a := NewAnnouncer()
+	runIn(w.t, w.ns, a.Run)
+	return a
+}
+
+// forward sets whether a link forwards IPv6.
+func forward(t *testing.T, link string, on bool) {
+	t.Helper()
+	value := map[bool]string{false: "0", true: "1"}[on]
+	must(t, os.WriteFile("/proc/sys/net/ipv6/conf/"+link+"/forwarding", []byte(value), 0o644))
+}
+
+// virtual adds the macvlan interface vmac, with the virtual MAC address of VRID 51, to eth0.
+func (w *world) virtual() netlink.Link {
+	w.t.Helper()
+	must(w.t, netlink.LinkAdd(&netlink.Macvlan{
+		LinkAttrs: netlink.LinkAttrs{
+			Name: "vmac", ParentIndex: w.eth0.Attrs().Index, HardwareAddr: net.HardwareAddr{0, 0, 0x5e, 0, 1, 51},
+		},
+		Mode: netlink.MACVLAN_MODE_PRIVATE,
+	}))
+	l, err := netlink.LinkByName("vmac")
+	must(w.t, err)
+	must(w.t, netlink.LinkSetUp(l))
+	return l
 }
 
 func TestAnnouncementsArrive(t *testing.T) {
 	w := newWorld(t)
 	w.awaitUp()
-	ifi, err := net.InterfaceByName("peer0")
-	must(t, err)
-	conn, err := packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, nil)
-	must(t, err)
-	defer conn.Close()
-
+	wire := w.wire("eth0")
+	a := w.announcer()
 	vips := []Address{addr("eth0", "192.0.2.10/24"), addr("eth0", "2001:db8::10/64")}
-	a := NewAnnouncer()
-	defer a.Close()
-	arp := []string{
-		"MAC > ff:ff:ff:ff:ff:ff ARP Ethernet/IPv4 op 1, sender MAC 192.0.2.10, target 00:00:00:00:00:00 192.0.2.10",
-		"MAC > ff:ff:ff:ff:ff:ff ARP Ethernet/IPv4 op 2, sender MAC 192.0.2.10, target MAC 192.0.2.10",
+	whole := func(router bool) []string {
+		return []string{requestForm("ETH0", "192.0.2.10"), advertisement("ETH0", "2001:db8::10", router), replyForm("ETH0", "192.0.2.10")}
 	}
-	na := "MAC > 33:33:00:00:00:01 IPv6 2001:db8::10 > ff02::1 hop limit 255, NeighborAdvertisement " +
-		"router %t solicited false override true target 2001:db8::10, option TargetAddress MAC"
 	for _, router := range []bool{false, true} {
-		forwarding := map[bool]string{false: "0", true: "1"}[router]
-		must(t, os.WriteFile("/proc/sys/net/ipv6/conf/eth0/forwarding", []byte(forwarding), 0o644))
-		must(t, a.Announce(vips))
-		if diff := cmp.Diff(append(slices.Clone(arp), fmt.Sprintf(na, router)), w.capture(conn, 3)); diff != "" {
+		forward(t, "eth0", router)
+		a.Announce(vips)
+		if diff := cmp.Diff(whole(router), wire.read(3)); diff != "" {
 			t.Errorf("announcements with forwarding %t (-want +got):\n%s", router, diff)
 		}
 	}
 
 	// The interface goes down and comes back, as one and as another one of the same name.
 	must(t, netlink.LinkSetDown(w.eth0))
-	if err := a.Announce(vips); !errors.Is(err, unix.ENETDOWN) {
+	a.Announce(vips)
+	if err := awaitFailure(t, a); !errors.Is(err, unix.ENETDOWN) {
 		t.Errorf("interface down: error %v", err)
 	}
 	must(t, netlink.LinkSetUp(w.eth0))
-	must(t, a.Announce(vips))
-	w.capture(conn, 3)
+	a.Announce(vips)
+	wire.read(3)
 	must(t, netlink.LinkDel(w.eth0))
-	w.eth0 = w.veth("eth0", "peer0")
-	must(t, a.Announce(vips))
-	must(t, netlink.LinkDel(w.eth0))
-	if err := a.Announce(vips); err == nil || !strings.Contains(err.Error(), "eth0") {
+	a.Announce(vips)
+	if err := awaitFailure(t, a); err == nil || !strings.Contains(err.Error(), "eth0") {
 		t.Errorf("interface gone: error %v", err)
 	}
 	w.eth0 = w.veth("eth0", "peer0")
+	wire = w.wire("eth0")
+	a.Announce(vips)
+	if diff := cmp.Diff(whole(false), wire.read(3)); diff != "" {
+		t.Errorf("announcements of the new interface (-want +got):\n%s", diff)
+	}
 
-	// Nobody to tell on loopback, and an unknown interface does not stop the others.
-	must(t, a.Announce([]Address{addr("lo", "192.0.2.10/32")}))
-	if err := a.Announce(append([]Address{addr("eth9", "192.0.2.9/24")}, vips...)); err == nil || strings.Contains(err.Error(), "eth0") {
+	// An unknown interface does not stop the others.
+	a.Announce(append([]Address{addr("eth9", "192.0.2.9/24")}, vips...))
+	if err := awaitFailure(t, a); !strings.Contains(err.Error(), "eth9") || strings.Contains(err.Error(), "eth0") {
 		t.Errorf("error %v, want one about eth9 only", err)
+	}
+	wire.read(3)
+}
+
+// TestAnnounceThousandVIPs reads a whole round off the wire, some of whose addresses were withdrawn before it began.
+func TestAnnounceThousandVIPs(t *testing.T) {
+	w := newWorld(t)
+	w.awaitUp()
+	wire := w.wire("eth0")
+	vips := mixedVIPs(1300)
+	a := NewAnnouncer()
+	a.Announce(vips)
+	a.Announce(vips) // nothing leaves twice
+	a.Withdraw(vips[1000:])
+	a.Announce([]Address{addr("eth0", "192.0.2.10/24")}) // its last frame is the last of all
+	start := time.Now()
+	runIn(t, w.ns, a.Run)
+
+	var want, again []string
+	for _, v := range vips[:1000] {
+		vip := v.Prefix.Addr().String()
+		if v.Prefix.Addr().Is6() {
+			want = append(want, advertisement("ETH0", vip, false))
+			continue
+		}
+		want, again = append(want, requestForm("ETH0", vip)), append(again, replyForm("ETH0", vip))
+	}
+	want = append(append(want, requestForm("ETH0", "192.0.2.10")), append(again, replyForm("ETH0", "192.0.2.10"))...)
+	got := wire.read(len(want))
+	t.Logf("%d frames in %s", len(got), time.Since(start).Round(time.Millisecond))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("round (-want +got):\n%s", diff)
 	}
 }
 
@@ -104,16 +168,7 @@ func TestAnnouncementsArrive(t *testing.T) {
 func TestPeerBelievesAnnouncements(t *testing.T) {
 	w := newWorld(t)
 	host, ns := w.neighbour("peer0")
-	peer, err := host.LinkByName("peer0")
-	must(t, err)
-	must(t, host.LinkSetUp(peer))
-	w.awaitUp()
-	// A carrier that comes late would flush the neighbour table.
-	w.await(w.watcherIn(ns), "peer up", func() bool {
-		peer, err = host.LinkByName("peer0")
-		must(t, err)
-		return peer.Attrs().OperState == netlink.OperUp
-	})
+	peer := w.peerUp(host, ns)
 	must(t, host.AddrAdd(peer, &netlink.Addr{IPNet: &net.IPNet{IP: net.IP{192, 0, 2, 99}, Mask: net.CIDRMask(24, 32)}}))
 
 	vips := []Address{addr("eth0", "192.0.2.10/24"), addr("eth0", "2001:db8::10/64")}
@@ -133,9 +188,7 @@ func TestPeerBelievesAnnouncements(t *testing.T) {
 		waiting[vip.Prefix.Addr().String()] = true
 	}
 
-	a := NewAnnouncer()
-	defer a.Close()
-	must(t, a.Announce(vips))
+	w.announcer().Announce(vips)
 	limit := time.After(patience)
 	for len(waiting) > 0 {
 		select {
@@ -147,4 +200,20 @@ func TestPeerBelievesAnnouncements(t *testing.T) {
 			t.Fatalf("the peer still has another link-layer address for %v", waiting)
 		}
 	}
+}
+
+// peerUp sets peer0 up in its own namespace, and waits until both ends have carrier: one that comes late would flush the
+// neighbour table.
+func (w *world) peerUp(host *netlink.Handle, ns netns.NsHandle) netlink.Link {
+	w.t.Helper()
+	peer, err := host.LinkByName("peer0")
+	must(w.t, err)
+	must(w.t, host.LinkSetUp(peer))
+	w.awaitUp()
+	w.await(w.watcherIn(ns), "peer up", func() bool {
+		peer, err = host.LinkByName("peer0")
+		must(w.t, err)
+		return peer.Attrs().OperState == netlink.OperUp
+	})
+	return peer
 }

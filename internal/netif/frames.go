@@ -14,6 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// announcement returns the frames that announce one VIP.
+func announcement(vip netip.Addr, mac net.HardwareAddr, router bool) ([][]byte, error) {
+	if vip.Is4() {
+		return gratuitousARP(vip, mac)
+	}
+	f, err := unsolicitedAdvertisement(vip, mac, router)
+	return [][]byte{f}, err
+}
+
 // gratuitousARP returns the two frames that say that vip is at mac (RFC 5944 section 4.6): a request, whose target
 // hardware address is zero, and a reply to everybody, whose target hardware address is mac (RFC 9568 erratum 7949; Linux
 // takes a reply for gratuitous only then). Hosts differ in which of the two they believe.

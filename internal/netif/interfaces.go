@@ -27,13 +27,33 @@ type Interface struct {
 	Addresses []netip.Prefix
 }
 
-// Interfaces returns the network interfaces by name.
-func (k *Keeper) Interfaces() (map[string]Interface, error) {
-	s, err := k.kernel.snapshot()
+// Links reads the network interfaces through a socket of its own. It is not safe for concurrent use.
+type Links struct{ rtnetlink *rtnetlink }
+
+// OpenLinks returns the links of the calling thread's network namespace.
+func OpenLinks() (*Links, error) {
+	r, err := dialRTNetlink()
 	if err != nil {
 		return nil, err
 	}
-	return s.interfaces(k.journal.owned), nil
+	return &Links{r}, nil
+}
+
+// Close closes the socket.
+func (l *Links) Close() error { return l.rtnetlink.Close() }
+
+// Interfaces returns the network interfaces by name. owned says which addresses are VIPs of ours; of those the ones that
+// are deprecated, as a Keeper adds them, are neither primary nor link-local addresses of an interface.
+func (l *Links) Interfaces(owned func(Address) bool) (map[string]Interface, error) {
+	s, err := l.rtnetlink.links()
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := l.rtnetlink.allAddresses(s)
+	if err != nil {
+		return nil, err
+	}
+	return s.interfaces(addresses, owned), nil
 }
 
 // up are the flags that an interface needs to carry packets: IFF_LOWER_UP follows the carrier at once, IFF_RUNNING the
@@ -41,18 +61,18 @@ func (k *Keeper) Interfaces() (map[string]Interface, error) {
 const up = unix.IFF_UP | unix.IFF_LOWER_UP | unix.IFF_RUNNING
 
 // interfaces returns the links with their addresses, told apart by owner.
-func (s snapshot) interfaces(owned ownership) map[string]Interface {
+func (s snapshot) interfaces(addresses []entry, owned func(Address) bool) map[string]Interface {
 	byName := make(map[string]Interface, len(s.links))
 	for _, l := range s.links {
 		byName[l.name] = Interface{Name: l.name, Index: l.index, Up: l.flags&up == up, HardwareAddr: l.hardware}
 	}
 	fallback := make(map[string]netip.Addr) // secondary only because a VIP of ours came first
-	for _, e := range s.addresses {
+	for _, e := range addresses {
 		i := byName[e.Interface]
 		i.Addresses = append(i.Addresses, e.Prefix)
 		addr := e.Prefix.Addr()
 		switch {
-		case owned.owns(e):
+		case e.has(unix.IFA_F_DEPRECATED) && owned(e.Address):
 		case addr.Is4() && !e.has(unix.IFA_F_SECONDARY) && !i.Primary4.IsValid():
 			i.Primary4 = addr
 		case addr.Is4() && !fallback[e.Interface].IsValid():

@@ -65,17 +65,18 @@ func TestInterfaces(t *testing.T) {
 		},
 	}
 	owned := owning(addr("eth0", "192.0.2.10/32"), addr("eth0", "192.0.2.11/24"), addr("eth0", "fe80::10/64"))
+	isOurs := func(a Address) bool {
+		_, ok := owned[a]
+		return ok
+	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			tt.want.Name, tt.want.Index, tt.want.HardwareAddr = "eth0", 2, mac
 			for _, e := range tt.entries {
 				tt.want.Addresses = append(tt.want.Addresses, e.Prefix)
 			}
-			s := snapshot{
-				links:     []link{{index: 2, name: "eth0", flags: tt.flags, hardware: mac}},
-				addresses: tt.entries,
-			}
-			if diff := cmp.Diff(map[string]Interface{"eth0": tt.want}, s.interfaces(owned), prefixes); diff != "" {
+			s := newSnapshot([]link{{index: 2, name: "eth0", flags: tt.flags, hardware: mac}})
+			if diff := cmp.Diff(map[string]Interface{"eth0": tt.want}, s.interfaces(tt.entries, isOurs), prefixes); diff != "" {
 				t.Errorf("interfaces (-want +got):\n%s", diff)
 			}
 		})

@@ -4,6 +4,7 @@ package netif
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,50 +14,80 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
-// journalVersion is the version of the journal's form that this package reads and writes.
-const journalVersion = 1
+// journalVersion is the version of the journal's form that this package writes. It reads the earlier ones too.
+const journalVersion = 2
 
 // journalFile is the form of the journal: one JSON object.
 type journalFile struct {
-	Version   int       `json:"version"`
-	Addresses []Address `json:"addresses"`
+	Version     int             `json:"version"`
+	Addresses   []addressRecord `json:"addresses"`
+	VirtualMACs []macRecord     `json:"virtual_macs,omitempty"`
+	Settings    []settingRecord `json:"settings,omitempty"`
 }
 
-// journal is the file that names the addresses that are ours. It needs to survive the death of the process, not a power
-// cut, after which the kernel's addresses are gone as well: it is replaced in one step, and never synced.
+// addressRecord is an address with the index of its interface; 0: not known (version 1).
+type addressRecord struct {
+	Address
+	Index int `json:"index,omitempty"`
+}
+
+// macRecord is a macvlan interface with its base interface and the index of that.
+type macRecord struct {
+	Name         string `json:"name"`
+	Interface    string `json:"interface"`
+	Index        int    `json:"index"`
+	HardwareAddr string `json:"hardware_addr"`
+}
+
+// settingRecord is the former value of the setting net.ipv4.conf.INTERFACE.NAME.
+type settingRecord struct {
+	Interface string `json:"interface"`
+	Index     int    `json:"index"`
+	Name      string `json:"name"`
+	Former    string `json:"former"`
+}
+
+// journal is the file that names what is ours. It needs to survive the death of the process, not a power cut, after which
+// the kernel's addresses are gone as well: it is replaced in one step, and never synced.
 type journal struct {
 	path  string
-	owned ownership
-	stale bool // the file differs from owned, because writing it failed
+	held  holdings
+	stale bool                      // the file differs from held, because writing it failed
+	ever  atomic.Pointer[ownership] // all addresses that this process has known to be ours, for other goroutines
 }
 
 // openJournal reads the journal at path. A missing file is an empty journal.
 func openJournal(path string) (*journal, error) {
+	j := &journal{path: path, held: newHoldings()}
 	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &journal{path: path, owned: ownership{}}, nil
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
 		return nil, fmt.Errorf("read address journal: %w", err)
+	default:
+		if j.held, err = parseJournal(b); err != nil {
+			return nil, fmt.Errorf("read address journal %s: %w; remove the file, and by hand any VIP that `ip address show deprecated` still lists", path, err)
+		}
 	}
-	owned, err := parseJournal(b)
-	if err != nil {
-		return nil, fmt.Errorf("read address journal %s: %w; remove the file, and by hand any VIP that `ip address show deprecated` still lists", path, err)
-	}
-	return &journal{path: path, owned: owned}, nil
+	j.ever.Store(&ownership{})
+	j.remember()
+	return j, nil
 }
 
-// record makes owned the content of the journal. The file is written only if that is a change. When writing fails, owned
+// record makes held the content of the journal. The file is written only if that is a change. When writing fails, held
 // holds for this process nevertheless, and the next record tries again.
-func (j *journal) record(owned ownership) error {
-	if maps.Equal(j.owned, owned) && !j.stale {
+func (j *journal) record(held holdings) error {
+	if j.held.equal(held) && !j.stale {
 		return nil
 	}
-	j.owned = owned
-	err := replaceFile(j.path, formatJournal(owned))
+	j.held = held.clone()
+	j.remember()
+	err := replaceFile(j.path, formatJournal(held))
 	j.stale = err != nil
 	if err != nil {
 		return fmt.Errorf("write address journal %s: %w", j.path, err)
@@ -64,45 +95,84 @@ func (j *journal) record(owned ownership) error {
 	return nil
 }
 
-// addresses returns the content of the owned set in a stable order.
-func (o ownership) addresses() []Address {
-	return slices.SortedFunc(maps.Keys(o), func(a, b Address) int {
-		if c := strings.Compare(a.Interface, b.Interface); c != 0 {
-			return c
+// remember adds what is held to what this process has known to be ours.
+func (j *journal) remember() {
+	known := *j.ever.Load()
+	var more ownership
+	for a := range j.held.addresses {
+		if _, ok := known[a]; !ok {
+			if more == nil {
+				more = maps.Clone(known)
+			}
+			more[a] = 0
 		}
-		return a.Prefix.Compare(b.Prefix)
-	})
+	}
+	if more != nil {
+		j.ever.Store(&more)
+	}
 }
 
-// formatJournal returns the file that names owned.
-func formatJournal(owned ownership) []byte {
+// formatJournal returns the file that names what is held.
+func formatJournal(held holdings) []byte {
+	f := journalFile{Version: journalVersion, Addresses: []addressRecord{}}
+	for a, index := range held.addresses {
+		f.Addresses = append(f.Addresses, addressRecord{a, index})
+	}
+	slices.SortFunc(f.Addresses, func(a, b addressRecord) int {
+		return cmp.Or(strings.Compare(a.Interface, b.Interface), a.Prefix.Compare(b.Prefix))
+	})
+	for name, m := range held.macs {
+		f.VirtualMACs = append(f.VirtualMACs, macRecord{name, m.base, m.index, m.hardwareAddr})
+	}
+	slices.SortFunc(f.VirtualMACs, func(a, b macRecord) int { return strings.Compare(a.Name, b.Name) })
+	for k, former := range held.settings {
+		f.Settings = append(f.Settings, settingRecord{k.iface, k.index, k.name, former})
+	}
+	slices.SortFunc(f.Settings, func(a, b settingRecord) int {
+		return cmp.Or(strings.Compare(a.Interface, b.Interface), cmp.Compare(a.Index, b.Index), strings.Compare(a.Name, b.Name))
+	})
 	// Strings and numbers alone, so that Marshal cannot fail.
-	b, _ := json.MarshalIndent(journalFile{Version: journalVersion, Addresses: owned.addresses()}, "", "  ")
+	b, _ := json.MarshalIndent(f, "", "  ")
 	return append(b, '\n')
 }
 
 // parseJournal is the inverse of formatJournal.
-func parseJournal(b []byte) (ownership, error) {
+func parseJournal(b []byte) (holdings, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	var f journalFile
 	if err := d.Decode(&f); err != nil {
-		return nil, fmt.Errorf("not a journal: %w", err)
+		return holdings{}, fmt.Errorf("not a journal: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("not a journal: more follows the closing brace")
+		return holdings{}, errors.New("not a journal: more follows the closing brace")
 	}
-	if f.Version != journalVersion {
-		return nil, fmt.Errorf("version %d, this program knows version %d", f.Version, journalVersion)
+	if f.Version < 1 || f.Version > journalVersion {
+		return holdings{}, fmt.Errorf("version %d, this program knows versions 1 to %d", f.Version, journalVersion)
 	}
-	owned := make(ownership, len(f.Addresses))
+	held := newHoldings()
 	for i, a := range f.Addresses {
-		if a.Interface == "" || !a.Prefix.IsValid() {
-			return nil, fmt.Errorf("address %d lacks its interface or prefix", i+1)
+		if a.Interface == "" || !a.Prefix.IsValid() || a.Index < 0 {
+			return holdings{}, fmt.Errorf("address %d lacks its interface or prefix", i+1)
 		}
-		owned[a] = struct{}{}
+		held.addresses[a.Address] = a.Index
 	}
-	return owned, nil
+	for i, m := range f.VirtualMACs {
+		if m.Name == "" || m.Interface == "" || m.Index < 1 || m.HardwareAddr == "" {
+			return holdings{}, fmt.Errorf("virtual MAC %d lacks its name, interface or address", i+1)
+		}
+		held.macs[m.Name] = macLink{m.Interface, m.Index, m.HardwareAddr}
+	}
+	for i, s := range f.Settings {
+		if _, known := baseSettings[s.Name]; !known || s.Interface == "" || s.Index < 1 {
+			return holdings{}, fmt.Errorf("setting %d lacks its interface, or is none that this program changes", i+1)
+		}
+		if _, err := strconv.Atoi(s.Former); err != nil {
+			return holdings{}, fmt.Errorf("setting %d: former value %q is not a number", i+1, s.Former)
+		}
+		held.settings[setting{s.Interface, s.Index, s.Name}] = s.Former
+	}
+	return held, nil
 }
 
 // replaceFile writes a file so that a reader sees the old content or the new one, never a part.

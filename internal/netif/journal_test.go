@@ -19,14 +19,14 @@ func TestJournalIsReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	owned := owning(addr("eth0", "192.0.2.10/24"), addr("eth1", "2001:db8::10/64"))
-	if err := j.record(owned); err != nil {
+	if err := j.record(holdings{addresses: owned}); err != nil {
 		t.Fatal(err)
 	}
 	again, err := openJournal(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(owned.addresses(), again.owned.addresses(), prefixes); diff != "" {
+	if diff := cmp.Diff(owned.names(), again.held.addresses.names(), prefixes); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}
 	files, err := os.ReadDir(filepath.Dir(path))
@@ -45,13 +45,13 @@ func TestJournalIsWrittenOnlyWhenChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	owned := owning(addr("eth0", "192.0.2.10/24"))
-	if err := j.record(owned); err != nil {
+	if err := j.record(holdings{addresses: owned}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.record(owning(addr("eth0", "192.0.2.10/24"))); err != nil {
+	if err := j.record(holdings{addresses: owning(addr("eth0", "192.0.2.10/24"))}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
@@ -67,13 +67,13 @@ func TestJournalThatFailedIsWrittenNextTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	owned := owning(addr("eth0", "192.0.2.10/24"))
-	if err := j.record(owned); err == nil || !strings.Contains(err.Error(), path) {
+	if err := j.record(holdings{addresses: owned}); err == nil || !strings.Contains(err.Error(), path) {
 		t.Fatalf("folder missing: error %v, want one that names %s", err, path)
 	}
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.record(owned); err != nil {
+	if err := j.record(holdings{addresses: owned}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
@@ -88,7 +88,8 @@ func TestCorruptJournal(t *testing.T) {
 		"cut off":         {`{"version":1,"addresses":[{"interface":"eth0"`, "not a journal"},
 		"two objects":     {`{"version":1,"addresses":[]}{}`, "more follows"},
 		"unknown field":   {`{"version":1,"addresses":[],"vips":[]}`, `unknown field "vips"`},
-		"later version":   {`{"version":2,"addresses":[]}`, "version 2"},
+		"later version":   {`{"version":3,"addresses":[]}`, "version 3"},
+		"no version":      {`{"addresses":[]}`, "version 0"},
 		"no interface":    {`{"version":1,"addresses":[{"prefix":"192.0.2.10/24"}]}`, "address 1 lacks"},
 		"no prefix":       {`{"version":1,"addresses":[{"interface":"eth0"}]}`, "address 1 lacks"},
 		"no such address": {`{"version":1,"addresses":[{"interface":"eth0","prefix":"192.0.2.256/24"}]}`, "192.0.2.256"},
@@ -108,33 +109,81 @@ func TestCorruptJournal(t *testing.T) {
 	}
 }
 
+// holding draws what a keeper may hold.
+var holding = rapid.Custom(func(t *rapid.T) holdings {
+	held := newHoldings()
+	index := rapid.IntRange(1, 1<<31-1)
+	number := rapid.SampledFrom([]string{"0", "1", "2"})
+	for _, a := range rapid.SliceOf(addresses).Draw(t, "addresses") {
+		held.addresses[a] = index.Draw(t, "index")
+	}
+	for _, name := range rapid.SliceOf(rapid.StringMatching(`vrrp6?\.[1-9]{1,3}`)).Draw(t, "names") {
+		held.macs[name] = macLink{"eth0", index.Draw(t, "index"), "00:00:5e:00:01:33"}
+	}
+	for name := range baseSettings {
+		held.settings[setting{"eth0", index.Draw(t, "index"), name}] = number.Draw(t, "former")
+	}
+	return held
+})
+
 func TestJournalRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		owned := owning(rapid.SliceOf(addresses).Draw(t, "owned")...)
-		got, err := parseJournal(formatJournal(owned))
+		held := holding.Draw(t, "held")
+		got, err := parseJournal(formatJournal(held))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(owned.addresses(), got.addresses(), prefixes); diff != "" {
-			t.Errorf("addresses (-want +got):\n%s", diff)
+		if diff := cmp.Diff(held, got, prefixes, unexported); diff != "" {
+			t.Errorf("held (-want +got):\n%s", diff)
 		}
 	})
 }
 
+var unexported = cmp.AllowUnexported(holdings{}, macLink{}, setting{})
+
+func TestJournalOfVersion1(t *testing.T) {
+	got, err := parseJournal([]byte(`{"version":1,"addresses":[{"interface":"eth0","prefix":"192.0.2.10/24"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(owning(addr("eth0", "192.0.2.10/24")), got.addresses); diff != "" {
+		t.Errorf("addresses (-want +got):\n%s", diff)
+	}
+}
+
+func TestCorruptRecords(t *testing.T) {
+	for name, tt := range map[string]struct{ part, reason string }{
+		"virtual MAC without base":   {`"virtual_macs":[{"name":"vrrp.1","index":2,"hardware_addr":"00:00:5e:00:01:01"}]`, "virtual MAC 1 lacks"},
+		"setting of another program": {`"settings":[{"interface":"eth0","index":2,"name":"../forwarding","former":"1"}]`, "setting 1 lacks"},
+		"former value no number":     {`"settings":[{"interface":"eth0","index":2,"name":"arp_ignore","former":"x"}]`, "not a number"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parseJournal([]byte(`{"version":2,"addresses":[],` + tt.part + `}`))
+			if err == nil || !strings.Contains(err.Error(), tt.reason) {
+				t.Errorf("error %v lacks %q", err, tt.reason)
+			}
+		})
+	}
+}
+
 func FuzzParseJournal(f *testing.F) {
-	f.Add([]byte(`{"version":1,"addresses":[]}`))
-	f.Add(formatJournal(owning(addr("eth0", "192.0.2.10/24"), addr("eth1", "2001:db8::10/64"))))
+	f.Add([]byte(`{"version":1,"addresses":[{"interface":"eth0","prefix":"192.0.2.10/24"}]}`))
+	f.Add(formatJournal(holdings{
+		addresses: ownership{addr("eth0", "192.0.2.10/24"): 2, addr("eth1", "2001:db8::10/64"): 3},
+		macs:      map[string]macLink{"vrrp.51": {"eth0", 2, "00:00:5e:00:01:33"}},
+		settings:  map[setting]string{{"eth0", 2, "arp_ignore"}: "0"},
+	}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		owned, err := parseJournal(b)
+		held, err := parseJournal(b)
 		if err != nil {
 			return
 		}
-		again, err := parseJournal(formatJournal(owned))
+		again, err := parseJournal(formatJournal(held))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(owned.addresses(), again.addresses(), prefixes); diff != "" {
-			t.Errorf("addresses (-first +second):\n%s", diff)
+		if !held.equal(again) {
+			t.Errorf("read %v, then %v", held, again)
 		}
 	})
 }

@@ -5,120 +5,161 @@ package netif
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
 // kernel is what a Keeper needs of the kernel.
 type kernel interface {
-	// snapshot reads all links and addresses.
-	snapshot() (snapshot, error)
+	// links reads all links.
+	links() (snapshot, error)
+	// addresses reads the addresses of links, by index; it may return those of others too.
+	addresses(s snapshot, on []int) ([]entry, error)
+	// routes reads the unicast routes that carry Protocol.
+	routes(s snapshot) ([]Route, error)
+	// rules reads all rules of both families.
+	rules() ([]parsedRule, error)
 	// apply performs the operations in order, on the links of s, and returns an error or nil for each of them.
-	apply(s snapshot, ops []op) []error
+	apply(s snapshot, ops []operation) []error
+	// get and set read and write a setting below /proc/sys/net.
+	get(path string) (string, error)
+	set(path, value string) error
+	// refuse makes the addresses, sorted, the ones whose packets are not accepted.
+	refuse(addrs []netip.Addr) error
 	Close() error
 }
 
-// Keeper makes the VIPs in the kernel match what is wanted. It touches only addresses that its journal names.
-// It is not safe for concurrent use: one goroutine owns it. Its calls wait for the kernel's network configuration lock
-// (RTNL), which another program may hold for some time.
+// Keeper makes what is in the kernel match what is wanted, and touches nothing else.
+//
+// One goroutine at a time calls Hold; beside it another one may call Interfaces, and any may call Owns. Hold waits for
+// the kernel's network configuration lock (RTNL), which another program may have for some time.
 type Keeper struct {
 	kernel  kernel
 	journal *journal
+	links   *Links
+	// mayRoute and mayRule are false once the kernel is known to have no routes and no rules of ours, so that a director
+	// without any need not read them.
+	mayRoute, mayRule bool
+	refused           []netip.Addr
 }
 
-// OpenKeeper returns the keeper of the VIPs of the calling thread's network namespace. The file at journalPath, in a
-// folder that exists, says which addresses an earlier process left behind; a missing file means none. Addresses can be
-// changed only with CAP_NET_ADMIN.
+// OpenKeeper returns the keeper of the calling thread's network namespace. The file at journalPath, in a folder that
+// exists, says what an earlier process left behind; a missing file means nothing. Changes need CAP_NET_ADMIN, and
+// virtual MACs a /proc/sys that can be written.
 func OpenKeeper(journalPath string) (*Keeper, error) {
 	j, err := openJournal(journalPath)
 	if err != nil {
 		return nil, err
 	}
-	k, err := dialRTNetlink()
+	r, err := dialRTNetlink()
 	if err != nil {
 		return nil, err
 	}
-	return &Keeper{kernel: k, journal: j}, nil
+	links, err := OpenLinks()
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return newKeeper(&linux{rtnetlink: r}, j, links), nil
 }
 
-// Close releases the keeper's socket. It leaves the VIPs to their leases.
-func (k *Keeper) Close() error { return k.kernel.Close() }
+func newKeeper(k kernel, j *journal, links *Links) *Keeper {
+	return &Keeper{kernel: k, journal: j, links: links, mayRoute: true, mayRule: true}
+}
 
-// Hold makes the wanted leases, and only these, what this director holds: it adds those that are missing, renews those
-// that are there, and removes what is ours and not wanted. A wanted address that somebody else has put on the
-// interface is left to them.
+// linux is the running kernel.
+type linux struct {
+	*rtnetlink
+	sysctls
+	refuser
+}
+
+// Close releases the keeper's sockets. It leaves the VIPs to their leases.
+func (k *Keeper) Close() error { return errors.Join(k.kernel.Close(), k.links.Close()) }
+
+// Owns reports whether an address is ours, or was since the keeper was opened: who reads the kernel's addresses beside a
+// Hold may see one that is leaving. It never waits.
+func (k *Keeper) Owns(a Address) bool {
+	_, ok := (*k.journal.ever.Load())[a]
+	return ok
+}
+
+// Interfaces returns the network interfaces by name. It does not wait for a Hold in progress.
+func (k *Keeper) Interfaces() (map[string]Interface, error) { return k.links.Interfaces(k.Owns) }
+
+// Hold makes what is wanted, and only that, what this director holds: it adds what is missing, repairs what others
+// changed, renews the leases, and removes what is ours and not wanted. What somebody else has put there is left to
+// them: an address is reported in Changes, a route, a rule or an interface in the error.
 //
-// One address that fails does not stop the others. Nor does a journal that cannot be written, since service now is
+// One object that fails does not stop the others. Nor does a journal that cannot be written, since service now is
 // worth more than a tidy restart: the addresses are then gone with their leases. All errors come back joined; the
 // changes are those that were made.
-func (k *Keeper) Hold(want []Lease) (Changes, error) {
-	s, err := k.kernel.snapshot()
+//
+// What carries the VIPs comes before them and goes after them: virtual MACs and refusals; routes and rules come after them
+// and go before.
+func (k *Keeper) Hold(want Desired) (Changes, error) {
+	s, err := k.kernel.links()
 	if err != nil {
 		return Changes{}, err
 	}
-	want, failed := usable(want, s)
-	ops := plan(want, s.addresses, k.journal.owned)
-	done := Changes{Foreign: foreignOf(want, s.addresses, k.journal.owned)}
+	p := &pass{kernel: k.kernel, journal: k.journal, links: s, held: k.journal.held.follow(s)}
+	refuse := refusals(want.Refuse)
+	before := refusals(slices.Concat(refuse, k.refused))
 
-	owned := make(ownership)
-	for _, o := range ops {
-		if o.kind != opRestore {
-			owned[o.lease.Address] = struct{}{}
-		}
+	barred := p.raiseMACs(want.VirtualMACs)
+	p.fail(k.kernel.refuse(before))
+	rules := p.removeRules(want.Rules, &k.mayRule)
+	routes := p.removeRoutes(want.Routes, &k.mayRoute)
+	p.holdAddresses(want.Leases, barred)
+	p.apply(routes)
+	p.apply(rules)
+	if !slices.Equal(before, refuse) {
+		p.fail(k.kernel.refuse(refuse))
 	}
-	failed = append(failed, k.journal.record(owned))
+	k.refused = refuse
+	p.lowerMACs(want.VirtualMACs)
+	return p.done, errors.Join(p.failed...)
+}
 
-	settled := make(ownership)
-	for i, err := range k.kernel.apply(s, ops) {
-		o := ops[i]
-		err = o.judge(err)
+// pass is one Hold.
+type pass struct {
+	kernel  kernel
+	journal *journal
+	links   snapshot
+	held    holdings // as far as it has come
+	done    Changes
+	failed  []error
+}
+
+// fail takes note of an error, if it is one.
+func (p *pass) fail(err error) {
+	if err != nil {
+		p.failed = append(p.failed, err)
+	}
+}
+
+// record writes what is held now to the journal.
+func (p *pass) record() { p.fail(p.journal.record(p.held)) }
+
+// apply performs the operations, takes note of those that failed, and returns the outcome of each.
+func (p *pass) apply(ops []operation) []error {
+	if len(ops) == 0 {
+		return nil
+	}
+	outcomes := p.kernel.apply(p.links, ops)
+	for i, err := range outcomes {
 		if err != nil {
-			failed = append(failed, fmt.Errorf("%s address %s: %w", o.kind, o.lease, err))
-		}
-		switch {
-		case o.kind == opRemove && err == nil:
-			done.Removed = append(done.Removed, o.lease.Address)
-		case o.kind == opAdd && err == nil:
-			done.Added = append(done.Added, o.lease.Address)
-			settled[o.lease.Address] = struct{}{}
-		case o.kind == opRemove, o.kind == opRenew, o.kind == opAdd && !refused(err):
-			settled[o.lease.Address] = struct{}{}
+			outcomes[i] = ops[i].outcome(err)
+			p.fail(outcomes[i])
 		}
 	}
-	failed = append(failed, k.journal.record(settled))
-	return done, errors.Join(failed...)
+	return outcomes
 }
 
-// usable returns the leases that can be held, and an error for each of the others.
-func usable(want []Lease, s snapshot) ([]Lease, []error) {
-	var ok []Lease
-	var failed []error
-	for _, l := range want {
-		switch {
-		case !l.Prefix.IsValid() || l.Prefix.Addr().Is4In6():
-			failed = append(failed, fmt.Errorf("add address %s: not an IPv4 or IPv6 prefix", l))
-		case s.index(l.Interface) == 0:
-			failed = append(failed, fmt.Errorf("add address %s: no such interface", l))
-		default:
-			ok = append(ok, l)
-		}
-	}
-	return ok, failed
-}
-
-// judge returns what the kernel's answer means for the operation: what is gone need not be removed, and what survived
-// need not be put back.
-func (o op) judge(err error) error {
-	switch {
-	case o.kind == opRemove && (errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV)):
-		return nil
-	case o.kind == opRestore && errors.Is(err, unix.EEXIST):
-		return nil
-	case errors.Is(err, unix.EACCES) && o.lease.Prefix.Addr().Is6():
-		return fmt.Errorf("%w (is net.ipv6.conf.%s.disable_ipv6 set?)", err, o.lease.Interface)
-	case errors.Is(err, unix.EOPNOTSUPP) && o.lease.Prefix.Addr().Is6():
-		return fmt.Errorf("%w (this kernel has no IPv6; is its module loaded?)", err)
-	case errors.Is(err, unix.EPERM):
+// explain adds what the kernel's answer means for any operation.
+func explain(err error) error {
+	if errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("%w (this needs CAP_NET_ADMIN)", err)
 	}
 	return err

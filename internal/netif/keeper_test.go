@@ -17,18 +17,19 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// newKeeper returns a keeper over a fake kernel with the links eth0 and eth1 and an empty journal.
-func newKeeper(t *testing.T) (*Keeper, *fakeKernel) {
+// fakeKeeper returns a keeper over a fake kernel with the links eth0 and eth1 and an empty journal.
+func fakeKeeper(t *testing.T) (*Keeper, *fakeKernel) {
 	t.Helper()
 	j, err := openJournal(filepath.Join(t.TempDir(), "addresses.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &fakeKernel{
-		links:  []link{{index: 2, name: "eth0"}, {index: 3, name: "eth1"}},
-		refuse: make(map[Address]error),
+		devices:  []link{{index: 2, name: "eth0"}, {index: 3, name: "eth1"}},
+		refusing: make(map[Address]error),
+		settings: make(map[string]string),
 	}
-	return &Keeper{kernel: f, journal: j}, f
+	return newKeeper(f, j, nil), f
 }
 
 // restarted returns the keeper that a new process would have.
@@ -38,20 +39,20 @@ func restarted(t *testing.T, k *Keeper) *Keeper {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Keeper{kernel: k.kernel, journal: j}
+	return newKeeper(k.kernel, j, nil)
 }
 
 func leases(addrs ...Address) []Lease {
 	var ls []Lease
 	for _, a := range addrs {
-		ls = append(ls, Lease{a, 3 * time.Second})
+		ls = append(ls, Lease{Address: a, Valid: 3 * time.Second})
 	}
 	return ls
 }
 
 func hold(t *testing.T, k *Keeper, want []Lease) Changes {
 	t.Helper()
-	c, err := k.Hold(want)
+	c, err := k.Hold(Desired{Leases: want})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func hold(t *testing.T, k *Keeper, want []Lease) Changes {
 }
 
 func TestKeeperAddsRenewsRemoves(t *testing.T) {
-	k, _ := newKeeper(t)
+	k, _ := fakeKeeper(t)
 	a, b := addr("eth0", "192.0.2.10/24"), addr("eth1", "2001:db8::10/64")
 	for _, step := range []struct {
 		name    string
@@ -76,17 +77,17 @@ func TestKeeperAddsRenewsRemoves(t *testing.T) {
 		if diff := cmp.Diff(step.changes, got, prefixes); diff != "" {
 			t.Errorf("%s: changes (-want +got):\n%s", step.name, diff)
 		}
-		if diff := cmp.Diff(step.want, k.journal.owned.addresses(), prefixes); diff != "" {
+		if diff := cmp.Diff(step.want, k.journal.held.addresses.names(), prefixes); diff != "" {
 			t.Errorf("%s: held (-want +got):\n%s", step.name, diff)
 		}
-		if diff := cmp.Diff(step.want, restarted(t, k).journal.owned.addresses(), prefixes); diff != "" {
+		if diff := cmp.Diff(step.want, restarted(t, k).journal.held.addresses.names(), prefixes); diff != "" {
 			t.Errorf("%s: held after a restart (-want +got):\n%s", step.name, diff)
 		}
 	}
 }
 
 func TestKeeperRemovesWhatACrashLeft(t *testing.T) {
-	k, f := newKeeper(t)
+	k, f := fakeKeeper(t)
 	a, admin := addr("eth0", "192.0.2.10/24"), addr("eth0", "192.0.2.1/24")
 	hold(t, k, leases(a))
 	f.add(admin, 0)
@@ -107,21 +108,28 @@ type journalWatcher struct {
 	path string
 }
 
-func (w journalWatcher) apply(s snapshot, ops []op) []error {
+func (w journalWatcher) apply(s snapshot, ops []operation) []error {
 	j, err := openJournal(w.path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	for _, o := range ops {
-		if _, ok := j.owned[o.lease.Address]; !ok {
-			w.t.Errorf("%s %s while the journal does not name it", o.kind, o.lease)
+		switch o := o.(type) {
+		case op:
+			if _, ok := j.held.addresses[o.lease.Address]; !ok {
+				w.t.Errorf("%s %s while the journal does not name it", o.kind, o.lease)
+			}
+		case linkOp:
+			if _, ok := j.held.macs[o.mac.Name]; !ok {
+				w.t.Errorf("%s %s while the journal does not name it", o.kind, o.mac)
+			}
 		}
 	}
 	return w.fakeKernel.apply(s, ops)
 }
 
 func TestKeeperWritesTheJournalBeforeItAddsAndAfterItRemoves(t *testing.T) {
-	k, f := newKeeper(t)
+	k, f := fakeKeeper(t)
 	k.kernel = journalWatcher{f, t, k.journal.path}
 	hold(t, k, leases(addr("eth0", "192.0.2.10/24")))
 	hold(t, k, leases(addr("eth1", "192.0.2.11/24")))
@@ -129,7 +137,7 @@ func TestKeeperWritesTheJournalBeforeItAddsAndAfterItRemoves(t *testing.T) {
 }
 
 func TestKeeperPutsBackWhatSomebodyRemoved(t *testing.T) {
-	k, f := newKeeper(t)
+	k, f := fakeKeeper(t)
 	a := addr("eth0", "192.0.2.10/24")
 	hold(t, k, leases(a))
 	f.entries = nil
@@ -140,25 +148,25 @@ func TestKeeperPutsBackWhatSomebodyRemoved(t *testing.T) {
 }
 
 func TestKeeperLeavesAnAddressOwnersAddress(t *testing.T) {
-	k, f := newKeeper(t)
+	k, f := fakeKeeper(t)
 	a := addr("eth0", "192.0.2.10/24")
 	f.add(a, 0)
 	if got := hold(t, k, leases(a)); got.Added != nil {
 		t.Errorf("added %v", got.Added)
 	}
 	hold(t, k, nil)
-	if len(k.journal.owned.addresses()) != 0 || len(f.entries) != 1 {
-		t.Errorf("held %v, kernel has %v; want it left alone", k.journal.owned.addresses(), f.entries)
+	if len(k.journal.held.addresses.names()) != 0 || len(f.entries) != 1 {
+		t.Errorf("held %v, kernel has %v; want it left alone", k.journal.held.addresses.names(), f.entries)
 	}
 }
 
 func TestKeeperOneFailureDoesNotStopTheOthers(t *testing.T) {
-	k, f := newKeeper(t)
+	k, f := fakeKeeper(t)
 	good, bad := addr("eth0", "192.0.2.10/24"), addr("eth0", "2001:db8::10/64")
 	absent, invalid := addr("eth9", "192.0.2.11/24"), Address{Interface: "eth0"}
-	f.refuse[bad] = refusal{errno: unix.EACCES}
+	f.refusing[bad] = refusal{errno: unix.EACCES}
 
-	got, err := k.Hold(leases(bad, absent, invalid, good))
+	got, err := k.Hold(Desired{Leases: leases(bad, absent, invalid, good)})
 	if diff := cmp.Diff(Changes{Added: []Address{good}}, got, prefixes); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
@@ -174,54 +182,54 @@ func TestKeeperOneFailureDoesNotStopTheOthers(t *testing.T) {
 	if !errors.Is(err, unix.EACCES) {
 		t.Error("the kernel's error number is lost")
 	}
-	if diff := cmp.Diff([]Address{good}, k.journal.owned.addresses(), prefixes); diff != "" {
+	if diff := cmp.Diff([]Address{good}, k.journal.held.addresses.names(), prefixes); diff != "" {
 		t.Errorf("held (-want +got):\n%s", diff)
 	}
 }
 
 func TestKeeperForgetsNothingWhoseOutcomeIsUnknown(t *testing.T) {
-	k, f := newKeeper(t)
+	k, f := fakeKeeper(t)
 	a, b := addr("eth0", "192.0.2.10/24"), addr("eth0", "192.0.2.11/24")
 	hold(t, k, leases(a))
-	f.refuse[a] = errors.New("no answer")
-	f.refuse[b] = errors.New("no answer")
-	if _, err := k.Hold(leases(b)); err == nil {
+	f.refusing[a] = errors.New("no answer")
+	f.refusing[b] = errors.New("no answer")
+	if _, err := k.Hold(Desired{Leases: leases(b)}); err == nil {
 		t.Error("no error")
 	}
-	if diff := cmp.Diff([]Address{a, b}, restarted(t, k).journal.owned.addresses(), prefixes); diff != "" {
+	if diff := cmp.Diff([]Address{a, b}, restarted(t, k).journal.held.addresses.names(), prefixes); diff != "" {
 		t.Errorf("journal (-want +got):\n%s", diff)
 	}
 }
 
 func TestKeeperTakesGoneForRemoved(t *testing.T) {
 	for _, errno := range []unix.Errno{unix.EADDRNOTAVAIL, unix.ENODEV} {
-		k, f := newKeeper(t)
+		k, f := fakeKeeper(t)
 		a := addr("eth0", "192.0.2.10/24")
 		hold(t, k, leases(a))
-		f.refuse[a] = refusal{errno: errno}
-		if _, err := k.Hold(nil); err != nil {
+		f.refusing[a] = refusal{errno: errno}
+		if _, err := k.Hold(Desired{}); err != nil {
 			t.Errorf("%v: error %v", errno, err)
 		}
-		if held := k.journal.owned.addresses(); len(held) != 0 {
+		if held := k.journal.held.addresses.names(); len(held) != 0 {
 			t.Errorf("%v: held %v", errno, held)
 		}
 	}
 }
 
 func TestKeeperServesWithoutJournal(t *testing.T) {
-	k, f := newKeeper(t)
+	k, f := fakeKeeper(t)
 	if err := os.Remove(filepath.Dir(k.journal.path)); err != nil {
 		t.Fatal(err)
 	}
 	a := addr("eth0", "192.0.2.10/24")
-	got, err := k.Hold(leases(a))
+	got, err := k.Hold(Desired{Leases: leases(a)})
 	if err == nil || !strings.Contains(err.Error(), "write address journal") {
 		t.Errorf("error %v, want one about the journal", err)
 	}
 	if diff := cmp.Diff(Changes{Added: []Address{a}}, got, prefixes); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
-	if got, _ := k.Hold(nil); len(got.Removed) != 1 || len(f.entries) != 0 {
+	if got, _ := k.Hold(Desired{}); len(got.Removed) != 1 || len(f.entries) != 0 {
 		t.Errorf("removed %v, kernel has %v", got.Removed, f.entries)
 	}
 }

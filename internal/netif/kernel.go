@@ -16,8 +16,8 @@ const (
 	// answerTimeout is how long the kernel may take to answer. It answers before sending returns, so only an answer that
 	// was lost makes it pass.
 	answerTimeout = 2 * time.Second
-	// dumpAttempts is how often a dump is tried that changes of links or addresses interrupt.
-	dumpAttempts = 5
+	// dumpTimeout is how long a dump is tried that changes interrupt, as a Hold of many VIPs does while it goes on.
+	dumpTimeout = 2 * time.Second
 	// batchSize is how many operations go out in one system call. If the kernel refuses all of them, its answers still
 	// fit into the default receive buffer.
 	batchSize = 128
@@ -44,6 +44,8 @@ func (r *rtnetlink) open() error {
 	if err := conn.SetOption(netlink.ExtendedAcknowledge, true); err != nil {
 		return errors.Join(fmt.Errorf("ask route netlink socket for extended answers: %w", err), conn.Close())
 	}
+	// Only a kernel older than 4.20 refuses; it answers with more than was asked for.
+	_ = conn.SetOption(netlink.GetStrictCheck, true)
 	r.conn = conn
 	return nil
 }
@@ -58,43 +60,9 @@ func (r *rtnetlink) Close() error {
 	return conn.Close()
 }
 
-// snapshot implements kernel.
-func (r *rtnetlink) snapshot() (snapshot, error) {
-	var s snapshot
-	names := make(map[int]string)
-	messages, err := r.dump(unix.RTM_GETLINK, unix.SizeofIfInfomsg)
-	if err != nil {
-		return s, fmt.Errorf("read network interfaces: %w", err)
-	}
-	for _, m := range messages {
-		l, err := parseLink(m.Data)
-		if err != nil {
-			return s, fmt.Errorf("read network interfaces: %w", err)
-		}
-		names[l.index] = l.name
-		s.links = append(s.links, l)
-	}
-	messages, err = r.dump(unix.RTM_GETADDR, unix.SizeofIfAddrmsg)
-	if err != nil {
-		return s, fmt.Errorf("read addresses: %w", err)
-	}
-	for _, m := range messages {
-		a, err := parseAddress(m.Data)
-		if err != nil {
-			return s, fmt.Errorf("read addresses: %w", err)
-		}
-		name, ok := names[a.index]
-		if !ok {
-			continue // on a link that appeared since the links were read
-		}
-		s.addresses = append(s.addresses, entry{Address: Address{name, a.prefix}, flags: a.flags, raw: m.Data})
-	}
-	return s, nil
-}
-
-// dump asks for all objects of a kind, with a zero header of this length, until it gets a consistent answer.
-func (r *rtnetlink) dump(request netlink.HeaderType, header int) ([]netlink.Message, error) {
-	for range dumpAttempts {
+// dump asks for all objects of a kind that fit the request, until it gets a consistent answer.
+func (r *rtnetlink) dump(request netlink.HeaderType, body []byte) ([]netlink.Message, error) {
+	for start := time.Now(); time.Since(start) < dumpTimeout; {
 		if err := r.open(); err != nil {
 			return nil, err
 		}
@@ -103,7 +71,7 @@ func (r *rtnetlink) dump(request netlink.HeaderType, header int) ([]netlink.Mess
 		}
 		messages, err := r.conn.Execute(netlink.Message{
 			Header: netlink.Header{Type: request, Flags: netlink.Request | netlink.Dump},
-			Data:   make([]byte, header),
+			Data:   body,
 		})
 		switch {
 		case errors.Is(err, unix.EINTR):
@@ -113,13 +81,21 @@ func (r *rtnetlink) dump(request netlink.HeaderType, header int) ([]netlink.Mess
 			return messages, nil
 		}
 	}
-	return nil, fmt.Errorf("interrupted by changes %d times in a row", dumpAttempts)
+	return nil, fmt.Errorf("changes interrupted it for %s", dumpTimeout)
 }
 
 func interrupted(m netlink.Message) bool { return m.Header.Flags&netlink.DumpInterrupted != 0 }
 
+// operation is one change of the kernel's.
+type operation interface {
+	// message returns the netlink message that makes the change, on the links of s.
+	message(s snapshot) (netlink.Message, error)
+	// outcome returns what the kernel's error means: nil if the change is made nevertheless, else what to tell.
+	outcome(err error) error
+}
+
 // apply implements kernel.
-func (r *rtnetlink) apply(s snapshot, ops []op) []error {
+func (r *rtnetlink) apply(s snapshot, ops []operation) []error {
 	failed := make([]error, 0, len(ops))
 	for batch := range slices.Chunk(ops, batchSize) {
 		failed = append(failed, r.applyBatch(s, batch)...)
@@ -129,11 +105,11 @@ func (r *rtnetlink) apply(s snapshot, ops []op) []error {
 
 // applyBatch performs up to batchSize operations in one system call. The kernel goes through all of them, and answers
 // those that fail and the last one, in order.
-func (r *rtnetlink) applyBatch(s snapshot, ops []op) []error {
+func (r *rtnetlink) applyBatch(s snapshot, ops []operation) []error {
 	failed := make([]error, len(ops))
 	messages := make([]netlink.Message, len(ops))
 	for i, o := range ops {
-		m, err := o.message(s.index(o.lease.Interface))
+		m, err := o.message(s)
 		if err != nil {
 			return fill(failed, err)
 		}
@@ -145,26 +121,22 @@ func (r *rtnetlink) applyBatch(s snapshot, ops []op) []error {
 	if err != nil {
 		return fill(failed, err)
 	}
-	position := make(map[uint32]int, len(sent))
-	for i, m := range sent {
-		position[m.Header.Sequence] = i
-	}
+	first, last := sent[0].Header.Sequence, sent[len(sent)-1].Header.Sequence
 	for {
 		answers, err := r.conn.Receive()
 		var e *netlink.OpError
 		switch {
 		case err == nil:
-			last := sent[len(sent)-1].Header.Sequence
 			if slices.ContainsFunc(answers, func(m netlink.Message) bool { return m.Header.Sequence == last }) {
 				return failed
 			}
 		case errors.As(err, &e) && e.Sequence != 0:
-			i, ok := position[e.Sequence]
-			if !ok {
+			i := e.Sequence - first // the numbers are consecutive, modulo 2^32
+			if i >= uint32(len(ops)) {
 				continue
 			}
 			failed[i] = refusal{errno: e.Err, message: e.Message}
-			if i == len(ops)-1 {
+			if e.Sequence == last {
 				return failed
 			}
 		default:
@@ -195,24 +167,6 @@ func fill(failed []error, err error) []error {
 		}
 	}
 	return failed
-}
-
-// message returns the netlink message of an operation on the link of this index.
-func (o op) message(index int) (netlink.Message, error) {
-	m := netlink.Message{Header: netlink.Header{Type: unix.RTM_NEWADDR, Flags: netlink.Request}}
-	var err error
-	switch o.kind {
-	case opRemove:
-		m.Header.Type = unix.RTM_DELADDR
-		m.Data, err = removalMessage(index, o.lease.Prefix)
-	case opRestore:
-		m.Header.Flags |= netlink.Create | netlink.Excl
-		m.Data = o.raw
-	case opAdd, opRenew:
-		m.Header.Flags |= netlink.Create | netlink.Replace
-		m.Data, err = leaseMessage(index, o.lease)
-	}
-	return m, err
 }
 
 // refusal is the kernel's own answer to one operation: it certainly was not done.

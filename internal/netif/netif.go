@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package netif is a director's view of its network interfaces: which there are, the VIPs that this director
-// holds on them, and the announcements that tell the segment so.
+// Package netif is a director's view of its network interfaces: which there are, what this director holds on them while
+// it is master (VIPs, routes, rules, virtual MAC addresses), and the announcements that tell the segment so.
 //
 // A VIP is a lease. [Keeper] adds it with a valid lifetime and renews it at every [Keeper.Hold], so that the kernel
 // drops it by itself when nobody renews it any more, whatever became of the process. A file names the addresses that
@@ -12,10 +12,14 @@
 //   - IPv4 only reports the flag. There the order decides: a VIP in the subnet of an older address is secondary, and one
 //     with a netmask of its own (a /32) comes after the older primaries, and neither is chosen as source. A VIP that
 //     is the first IPv4 address of its subnet on the interface is primary, and is chosen: give the interface an
-//     address of its own first.
+//     address of its own first. It needs one for another reason too: with the last IPv4 address of an interface the
+//     kernel removes all IPv4 routes through it, whoever added them.
 //
 // The flag also tells our addresses from others: one that the file names and that is not deprecated was put there by
 // somebody else since, and is theirs.
+//
+// The file names the macvlan interfaces and the changed settings of their base interfaces too. Routes and rules need no
+// file: they carry [Protocol]. The nftables table of refused VIPs is known by its name, [RefuseTable].
 package netif
 
 import (
@@ -48,7 +52,20 @@ type Lease struct {
 	// Valid is the time after which the kernel drops the address unless the lease is renewed, rounded up to whole
 	// seconds (the kernel looks about once a second, so it may stay up to a second longer). Zero or less: no lease,
 	// the address stays until it is removed.
-	Valid time.Duration
+	Valid time.Duration `json:"valid"`
+	// Label is the name under which ifconfig(8) shows an IPv4 address (IFA_LABEL), at most 15 bytes; empty: the
+	// interface's name. IPv6 has none.
+	Label string `json:"label,omitempty"`
+	// Scope is the scope of an IPv4 address (RT_SCOPE_*, linux/rtnetlink.h); 0 is global. IPv6 derives it from the address.
+	Scope int `json:"scope,omitempty"`
+}
+
+// label returns the label that the kernel shows for the lease.
+func (l Lease) label() string {
+	if l.Label == "" && l.Prefix.Addr().Is4() {
+		return l.Interface
+	}
+	return l.Label
 }
 
 // infinity is the lifetime of an address that never expires (INFINITY_LIFE_TIME, linux/if_addr.h).
@@ -68,7 +85,8 @@ func (l Lease) seconds() uint32 {
 
 // Changes are the addresses that one [Keeper.Hold] added and removed. Renewals are not changes.
 type Changes struct {
-	Added, Removed []Address
+	Added   []Address `json:"added,omitempty"`
+	Removed []Address `json:"removed,omitempty"`
 	// Foreign are the wanted addresses that somebody else has put on the interface; they stay theirs.
-	Foreign []Address
+	Foreign []Address `json:"foreign,omitempty"`
 }

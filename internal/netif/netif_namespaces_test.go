@@ -3,7 +3,6 @@
 package netif
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -21,8 +20,8 @@ func TestLeaseAsTheKernelShowsIt(t *testing.T) {
 	w := newWorld(t)
 	k := w.keeper()
 	want := []Lease{
-		{addr("eth0", "192.0.2.10/24"), 2500 * ms},
-		{addr("eth0", "2001:db8::10/64"), 60 * time.Second},
+		{Address: addr("eth0", "192.0.2.10/24"), Valid: 2500 * ms},
+		{Address: addr("eth0", "2001:db8::10/64"), Valid: 60 * time.Second},
 		{Address: addr("eth0", "198.51.100.10/32")},
 		{Address: addr("eth0", "2001:db8::11/64")},
 	}
@@ -57,9 +56,9 @@ func TestKernelDropsWhatNobodyRenews(t *testing.T) {
 	w := newWorld(t)
 	w.add("192.0.2.1/24")
 	hold(t, w.keeper(), []Lease{
-		{addr("eth0", "192.0.2.10/24"), time.Second},
-		{addr("eth0", "2001:db8::10/64"), time.Second},
-		{addr("eth0", "192.0.2.11/24"), time.Hour},
+		{Address: addr("eth0", "192.0.2.10/24"), Valid: time.Second},
+		{Address: addr("eth0", "2001:db8::10/64"), Valid: time.Second},
+		{Address: addr("eth0", "192.0.2.11/24"), Valid: time.Hour},
 	})
 	watcher := w.watcher()
 	w.await(watcher, "leases end", func() bool { return len(w.lists()) == 2 })
@@ -70,15 +69,15 @@ func TestRenewalOutlivesTheFirstLease(t *testing.T) {
 	w := newWorld(t)
 	k := w.keeper()
 	short, long := addr("eth0", "192.0.2.10/24"), addr("eth0", "192.0.2.11/24")
-	hold(t, k, []Lease{{short, time.Second}, {long, time.Second}})
+	hold(t, k, []Lease{{Address: short, Valid: time.Second}, {Address: long, Valid: time.Second}})
 	w.add("192.0.2.1/24")
-	hold(t, k, []Lease{{short, time.Second}, {long, time.Hour}})
+	hold(t, k, []Lease{{Address: short, Valid: time.Second}, {Address: long, Valid: time.Hour}})
 	watcher := w.watcher()
 	// short is the primary of the subnet: the kernel takes the two others along, and Hold puts its own back.
 	w.await(watcher, "the short lease ends", func() bool {
 		return !slices.ContainsFunc(w.lists(), func(a netlink.Addr) bool { return a.IP.String() == "192.0.2.10" })
 	})
-	hold(t, k, []Lease{{long, time.Hour}})
+	hold(t, k, []Lease{{Address: long, Valid: time.Hour}})
 	if len(w.lists()) == 0 || !slices.ContainsFunc(w.lists(), func(a netlink.Addr) bool { return a.ValidLft > 3000 }) {
 		t.Errorf("addresses %v, want the renewed one", w.lists())
 	}
@@ -161,7 +160,10 @@ func TestRenewalIsNotAChange(t *testing.T) {
 	for quiet := false; !quiet; {
 		select {
 		case <-watcher.Changed():
-			hold(t, k, leases(addr("eth0", "192.0.2.10/24"), addr("eth0", "2001:db8::10/64")))
+			d := routed()
+			d.VirtualMACs, d.Refuse = master51().VirtualMACs, []netip.Addr{vip4}
+			d.Leases = append(d.Leases, master51().Leases[1:]...)
+			_, _ = k.Hold(d) // routes fail while the link is not up yet
 			if holds++; holds > 50 {
 				t.Fatal("the watcher answers renewals with notifications, without an end")
 			}
@@ -205,11 +207,11 @@ func TestInterfacesFollowTheKernel(t *testing.T) {
 	must(t, netlink.LinkDel(w.eth0))
 	w.await(watcher, "gone", func() bool { return eth0().Name == "" })
 
-	_, err = k.Hold(leases(addr("eth0", "192.0.2.10/24")))
+	_, err = k.Hold(Desired{Leases: leases(addr("eth0", "192.0.2.10/24"))})
 	if err == nil || !strings.Contains(err.Error(), "no such interface") {
 		t.Errorf("error %v, want one about the missing interface", err)
 	}
-	if held := k.journal.owned.addresses(); len(held) != 0 {
+	if held := k.journal.held.addresses.names(); len(held) != 0 {
 		t.Errorf("held %v on an interface that is gone", held)
 	}
 }
@@ -217,11 +219,29 @@ func TestInterfacesFollowTheKernel(t *testing.T) {
 func TestDisabledIPv6IsNamed(t *testing.T) {
 	w := newWorld(t)
 	must(t, os.WriteFile("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", []byte("1"), 0o644))
-	_, err := w.keeper().Hold(leases(addr("eth0", "2001:db8::10/64"), addr("eth0", "192.0.2.10/24")))
+	_, err := w.keeper().Hold(Desired{Leases: leases(addr("eth0", "2001:db8::10/64"), addr("eth0", "192.0.2.10/24"))})
 	if err == nil || !strings.Contains(err.Error(), "net.ipv6.conf.eth0.disable_ipv6") {
 		t.Errorf("error %v, want one that names the setting", err)
 	}
 	w.expect("with IPv6 disabled", "192.0.2.10/24")
+}
+
+func TestLabelInKernel(t *testing.T) {
+	w := newWorld(t)
+	k := w.keeper()
+	l := Lease{Address: addr("eth0", "192.0.2.10/24"), Valid: time.Minute, Label: "eth0:web", Scope: unix.RT_SCOPE_LINK}
+	hold(t, k, []Lease{l})
+	if got := w.lists(); len(got) != 1 || got[0].Label != "eth0:web" || got[0].Scope != unix.RT_SCOPE_LINK {
+		t.Errorf("kernel has %+v", got)
+	}
+	if c := hold(t, k, []Lease{l}); c.Added != nil || c.Removed != nil {
+		t.Errorf("holding again changed %+v", c)
+	}
+	l.Label, l.Scope = "", 0
+	hold(t, k, []Lease{l})
+	if got := w.lists(); len(got) != 1 || got[0].Label != "eth0" || got[0].Scope != unix.RT_SCOPE_UNIVERSE {
+		t.Errorf("kernel has %+v", got)
+	}
 }
 
 // TestSourceAddressSelection checks what the package comment says about deprecated addresses.
@@ -249,46 +269,5 @@ func TestSourceAddressSelection(t *testing.T) {
 		if got := source(destination); got != want {
 			t.Errorf("beside an own address: source %s, want %s", got, want)
 		}
-	}
-}
-
-func TestThousandAddresses(t *testing.T) {
-	w := newWorld(t)
-	k := w.keeper()
-	var want []Lease
-	for i := range 500 {
-		v4 := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
-		v6 := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 14: byte(i >> 8), 15: byte(i)})
-		want = append(want,
-			Lease{Address{"eth0", netip.PrefixFrom(v4, 32)}, time.Hour},
-			Lease{Address{"eth0", netip.PrefixFrom(v6, 128)}, time.Hour})
-	}
-	timed := func(what string, want []Lease) Changes {
-		start := time.Now()
-		c := hold(t, k, want)
-		t.Logf("%s: %s", what, time.Since(start).Round(ms))
-		return c
-	}
-	if c := timed("add", want); len(c.Added) != len(want) {
-		t.Errorf("added %d of %d", len(c.Added), len(want))
-	}
-	if c := timed("renew", want); c.Added != nil || c.Removed != nil {
-		t.Errorf("renewing changed %d addresses", len(c.Added)+len(c.Removed))
-	}
-	must(t, netlink.LinkSetDown(w.eth0))
-	if c := timed("remove", nil); len(c.Removed) == 0 || len(w.lists()) != 0 {
-		t.Errorf("removed %d, left %d", len(c.Removed), len(w.lists()))
-	}
-	// Every operation is refused: the answers must not overflow the socket.
-	must(t, os.WriteFile("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", []byte("1"), 0o644))
-	var v6 []Lease
-	for _, l := range want {
-		if l.Prefix.Addr().Is6() {
-			v6 = append(v6, l)
-		}
-	}
-	_, err := k.Hold(v6)
-	if err == nil || strings.Count(err.Error(), "permission denied") != len(v6) {
-		t.Errorf("refused %d of %d", strings.Count(fmt.Sprint(err), "permission denied"), len(v6))
 	}
 }

@@ -2,7 +2,11 @@
 
 package netif
 
-import "golang.org/x/sys/unix"
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
 
 // opKind is what an op does.
 type opKind uint8
@@ -13,23 +17,6 @@ const (
 	opAdd                   // add an address
 	opRenew                 // renew an address of ours, or put it back if an opRemove before it took it along
 )
-
-// foreignOf returns the wanted addresses that somebody else has put there.
-func foreignOf(want []Lease, have []entry, owned ownership) []Address {
-	foreign := make(map[key]bool)
-	for _, e := range have {
-		if !owned.owns(e) {
-			foreign[e.key()] = true
-		}
-	}
-	var found []Address
-	for _, l := range want {
-		if foreign[l.key()] {
-			found = append(found, l.Address)
-		}
-	}
-	return found
-}
 
 // String returns the verb of an error message.
 func (k opKind) String() string {
@@ -43,7 +30,8 @@ type op struct {
 	raw   []byte // opRestore: the kernel's own description of the address
 }
 
-// plan returns the operations, in order, that turn what the kernel has into what is wanted, as far as it is ours.
+// plan returns the operations, in order, that turn what the kernel has into what is wanted, as far as it is ours, and the
+// wanted addresses that somebody else has put there.
 //
 // A wanted IP address that somebody else has put on the interface stays theirs, whatever its prefix length. Of leases
 // for the same IP address on the same interface the first one counts.
@@ -51,12 +39,12 @@ type op struct {
 // Removing an IPv4 primary takes its secondaries along, unless promote_secondaries is set. So removals come first;
 // then the secondaries of others that may have gone are put back, then every wanted address is added or renewed,
 // which puts back those of ours.
-func plan(want []Lease, have []entry, owned ownership) []op {
-	ours := make(map[Address]bool)
+func plan(want []Lease, have []entry, owned ownership) (ops []op, theirs []Address) {
+	ours := make(map[Address]entry)
 	foreign := make(map[key]bool)
 	for _, e := range have {
 		if owned.owns(e) {
-			ours[e.Address] = true
+			ours[e.Address] = e
 		} else {
 			foreign[e.key()] = true
 		}
@@ -70,35 +58,48 @@ func plan(want []Lease, have []entry, owned ownership) []op {
 			continue
 		}
 		seen[l.key()] = true
-		wanted[l.Address] = true
+		e, held := ours[l.Address]
 		switch {
-		case ours[l.Address]:
+		case held && e.shows(l):
+			wanted[l.Address] = true
 			upserts = append(upserts, op{kind: opRenew, lease: l})
-		case !foreign[l.key()]:
+		case foreign[l.key()]:
+			theirs = append(theirs, l.Address)
+		default:
 			upserts = append(upserts, op{kind: opAdd, lease: l})
 		}
 	}
 
 	var removals, restorations []op
+	secondaries := foreignSecondaries(have, owned)
 	for _, e := range have {
-		if ours[e.Address] && !wanted[e.Address] {
+		if _, held := ours[e.Address]; held && !wanted[e.Address] {
 			removals = append(removals, op{kind: opRemove, lease: Lease{Address: e.Address}})
-			restorations = append(restorations, restore(e, have, owned)...)
+			restorations = append(restorations, restore(e, secondaries)...)
 		}
 	}
-	return append(append(removals, restorations...), upserts...)
+	return slices.Concat(removals, restorations, upserts), theirs
 }
 
-// restore returns the operations that put back the addresses of others that removing gone may take along.
-func restore(gone entry, have []entry, owned ownership) []op {
+// foreignSecondaries returns the IPv4 secondaries of others.
+func foreignSecondaries(have []entry, owned ownership) []entry {
+	var found []entry
+	for _, e := range have {
+		if e.Prefix.Addr().Is4() && e.has(unix.IFA_F_SECONDARY) && !owned.owns(e) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// restore returns the operations that put back the secondaries that removing gone may take along.
+func restore(gone entry, secondaries []entry) []op {
 	if !gone.Prefix.Addr().Is4() || gone.has(unix.IFA_F_SECONDARY) {
 		return nil
 	}
 	var ops []op
-	for _, e := range have {
-		follows := e.has(unix.IFA_F_SECONDARY) && e.Interface == gone.Interface &&
-			e.Prefix.Masked() == gone.Prefix.Masked()
-		if follows && e.Prefix.Addr().Is4() && !owned.owns(e) {
+	for _, e := range secondaries {
+		if e.Interface == gone.Interface && e.Prefix.Masked() == gone.Prefix.Masked() {
 			ops = append(ops, op{kind: opRestore, lease: Lease{Address: e.Address}, raw: e.raw})
 		}
 	}

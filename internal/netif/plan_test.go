@@ -101,12 +101,16 @@ func TestPlan(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			for i, e := range tt.have {
+				tt.have[i].label = Lease{Address: e.Address}.label()
+			}
 			var want []Lease
 			for _, a := range tt.want {
-				want = append(want, Lease{a, 3 * time.Second})
+				want = append(want, Lease{Address: a, Valid: 3 * time.Second})
 			}
 			var got []string
-			for _, o := range plan(want, tt.have, tt.owned) {
+			ops, _ := plan(want, tt.have, tt.owned)
+			for _, o := range ops {
 				got = append(got, fmt.Sprint(o.kind, " ", o.lease))
 			}
 			if diff := cmp.Diff(tt.ops, got); diff != "" {
@@ -138,10 +142,10 @@ func TestPlanReaches(t *testing.T) {
 		for _, a := range rapid.SliceOfNDistinct(addresses, 0, 8, Address.key).Draw(t, "have") {
 			switch rapid.SampledFrom([]string{"ours", "foreign", "taken over"}).Draw(t, "owner of "+a.String()) {
 			case "ours":
-				owned[a] = struct{}{}
+				owned[a] = 0
 				k.add(a, unix.IFA_F_DEPRECATED)
 			case "taken over":
-				owned[a] = struct{}{}
+				owned[a] = 0
 				fallthrough
 			default:
 				foreign[a] = true
@@ -155,16 +159,16 @@ func TestPlanReaches(t *testing.T) {
 			after[a] = true
 		}
 		for _, a := range want {
-			leases = append(leases, Lease{a, 3 * time.Second})
+			leases = append(leases, Lease{Address: a, Valid: 3 * time.Second})
 			theirs := func(e entry) bool { return foreign[e.Address] && e.key() == a.key() }
 			if !slices.ContainsFunc(k.entries, theirs) {
 				after[a] = true
 				// The journal names an address before it is added.
-				owned[a] = struct{}{}
+				owned[a] = 0
 			}
 		}
 
-		ops := plan(leases, slices.Clone(k.entries), owned)
+		ops, _ := plan(leases, slices.Clone(k.entries), owned)
 		for _, o := range ops {
 			if foreign[o.lease.Address] && o.kind != opRestore {
 				t.Fatalf("%s %s, which is foreign", o.kind, o.lease)
@@ -182,7 +186,8 @@ func TestPlanReaches(t *testing.T) {
 		if diff := cmp.Diff(after, got); diff != "" {
 			t.Errorf("addresses (-want +got):\n%s\nafter %v", diff, ops)
 		}
-		for _, o := range plan(leases, k.entries, owned) {
+		again, _ := plan(leases, k.entries, owned)
+		for _, o := range again {
 			if o.kind != opRenew {
 				t.Errorf("settled, but the plan says %s %s", o.kind, o.lease)
 			}

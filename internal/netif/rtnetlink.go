@@ -18,24 +18,54 @@ type address struct {
 	index  int
 	prefix netip.Prefix
 	flags  uint32 // IFA_F_*
+	label  string // IPv4
+	scope  int    // RT_SCOPE_*
 }
 
-// leaseMessage returns the body of the RTM_NEWADDR that adds or renews a lease on the link of this index: global scope,
-// no broadcast address, preferred lifetime zero, and in IPv6 no duplicate address detection.
+// attribute returns one attribute with a number of 32 bits.
+func attribute(kind uint16, value uint32) []byte {
+	b := binary.NativeEndian.AppendUint16(nil, 8)
+	b = binary.NativeEndian.AppendUint16(b, kind)
+	return binary.NativeEndian.AppendUint32(b, value)
+}
+
+// message implements operation.
+func (o op) message(s snapshot) (netlink.Message, error) {
+	index := s.index(o.lease.Interface)
+	m := netlink.Message{Header: netlink.Header{Type: unix.RTM_NEWADDR, Flags: netlink.Request}}
+	var err error
+	switch o.kind {
+	case opRemove:
+		m.Header.Type = unix.RTM_DELADDR
+		m.Data, err = removalMessage(index, o.lease.Prefix)
+	case opRestore:
+		m.Header.Flags |= netlink.Create | netlink.Excl
+		m.Data = o.raw
+	case opAdd, opRenew:
+		m.Header.Flags |= netlink.Create | netlink.Replace
+		m.Data, err = leaseMessage(index, o.lease)
+	}
+	return m, err
+}
+
+// leaseMessage returns the body of the RTM_NEWADDR that adds or renews a lease on the link of this index: no broadcast
+// address, preferred lifetime zero, and in IPv6 no duplicate address detection.
 func leaseMessage(index int, l Lease) ([]byte, error) {
 	e := addressAttributes(l.Prefix)
 	if l.Prefix.Addr().Is6() {
 		e.Uint32(unix.IFA_FLAGS, unix.IFA_F_NODAD)
+	} else if l.Label != "" {
+		e.String(unix.IFA_LABEL, l.Label)
 	}
 	info := make([]byte, unix.SizeofIfaCacheinfo) // struct ifa_cacheinfo: ifa_prefered, ifa_valid, two times stamps
 	binary.NativeEndian.PutUint32(info[4:], l.seconds())
 	e.Bytes(unix.IFA_CACHEINFO, info)
-	return addressMessage(index, l.Prefix, e)
+	return addressMessage(index, l.Prefix, l.Scope, e)
 }
 
 // removalMessage returns the body of the RTM_DELADDR that removes an address from the link of this index.
 func removalMessage(index int, p netip.Prefix) ([]byte, error) {
-	return addressMessage(index, p, addressAttributes(p))
+	return addressMessage(index, p, 0, addressAttributes(p))
 }
 
 func addressAttributes(p netip.Prefix) *netlink.AttributeEncoder {
@@ -45,8 +75,8 @@ func addressAttributes(p netip.Prefix) *netlink.AttributeEncoder {
 	return e
 }
 
-// addressMessage prepends a struct ifaddrmsg: family, prefix length, flags, scope (0 is RT_SCOPE_UNIVERSE), index.
-func addressMessage(index int, p netip.Prefix, e *netlink.AttributeEncoder) ([]byte, error) {
+// addressMessage prepends a struct ifaddrmsg: family, prefix length, flags, scope, index.
+func addressMessage(index int, p netip.Prefix, scope int, e *netlink.AttributeEncoder) ([]byte, error) {
 	attributes, err := e.Encode()
 	if err != nil {
 		return nil, fmt.Errorf("encode attributes: %w", err)
@@ -57,6 +87,7 @@ func addressMessage(index int, p netip.Prefix, e *netlink.AttributeEncoder) ([]b
 		b[0] = unix.AF_INET6
 	}
 	b[1] = uint8(p.Bits())
+	b[3] = uint8(scope)
 	binary.NativeEndian.PutUint32(b[4:], uint32(index))
 	return append(b, attributes...), nil
 }
@@ -67,7 +98,7 @@ func parseAddress(b []byte) (address, error) {
 		return address{}, fmt.Errorf("address message of %d bytes, shorter than its header", len(b))
 	}
 	bits := int(b[1])
-	a := address{flags: uint32(b[2]), index: int(binary.NativeEndian.Uint32(b[4:]))}
+	a := address{flags: uint32(b[2]), scope: int(b[3]), index: int(binary.NativeEndian.Uint32(b[4:]))}
 	d, err := netlink.NewAttributeDecoder(b[unix.SizeofIfAddrmsg:])
 	if err != nil {
 		return address{}, fmt.Errorf("address message: %w", err)
@@ -82,6 +113,8 @@ func parseAddress(b []byte) (address, error) {
 			remote, _ = netip.AddrFromSlice(d.Bytes())
 		case unix.IFA_FLAGS:
 			a.flags = d.Uint32()
+		case unix.IFA_LABEL:
+			a.label = d.String()
 		}
 	}
 	if err := d.Err(); err != nil {
@@ -117,6 +150,17 @@ func parseLink(b []byte) (link, error) {
 			l.name = d.String()
 		case unix.IFLA_ADDRESS:
 			l.hardware = net.HardwareAddr(d.Bytes())
+		case unix.IFLA_LINK:
+			l.base = int(d.Uint32())
+		case unix.IFLA_LINKINFO:
+			d.Nested(func(info *netlink.AttributeDecoder) error {
+				for info.Next() {
+					if info.Type() == unix.IFLA_INFO_KIND {
+						l.kind = info.String()
+					}
+				}
+				return nil
+			})
 		}
 	}
 	if err := d.Err(); err != nil {

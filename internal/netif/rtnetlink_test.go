@@ -24,7 +24,7 @@ func TestLeaseMessage(t *testing.T) {
 		bytes string
 	}{
 		"IPv4, leased": {
-			Lease{addr("eth0", "192.0.2.10/24"), 3 * time.Second},
+			Lease{Address: addr("eth0", "192.0.2.10/24"), Valid: 3 * time.Second},
 			"02180000 07000000  0800 0200 c000020a  0800 0100 c000020a" +
 				"1400 0600 00000000 03000000 00000000 00000000",
 		},
@@ -34,7 +34,7 @@ func TestLeaseMessage(t *testing.T) {
 				"1400 0600 00000000 ffffffff 00000000 00000000",
 		},
 		"IPv6, leased": {
-			Lease{addr("eth0", "2001:db8::10/64"), 4 * time.Second},
+			Lease{Address: addr("eth0", "2001:db8::10/64"), Valid: 4 * time.Second},
 			"0a400000 07000000  1400 0200 20010db8000000000000000000000010  1400 0100 20010db8000000000000000000000010" +
 				"0800 0800 02000000  1400 0600 00000000 04000000 00000000 00000000",
 		},
@@ -74,14 +74,14 @@ func TestParseAddress(t *testing.T) {
 				e.Bytes(unix.IFA_ADDRESS, peer)
 				e.Bytes(unix.IFA_LOCAL, local)
 			}),
-			address{7, netip.MustParsePrefix("192.0.2.1/32"), 0x80},
+			address{index: 7, prefix: netip.MustParsePrefix("192.0.2.1/32"), flags: 0x80},
 		},
 		"IPv6 without local attribute, flags beyond one byte": {
 			body(unix.AF_INET6, 64, 0x80, func(e *netlink.AttributeEncoder) {
 				e.Bytes(unix.IFA_ADDRESS, six.AsSlice())
 				e.Uint32(unix.IFA_FLAGS, 0x280)
 			}),
-			address{7, netip.PrefixFrom(six, 64), 0x280},
+			address{index: 7, prefix: netip.PrefixFrom(six, 64), flags: 0x280},
 		},
 		"short":              {body: []byte{2, 24, 0, 0, 7, 0, 0}},
 		"no address":         {body: body(unix.AF_INET, 24, 0, func(*netlink.AttributeEncoder) {})},
@@ -108,8 +108,8 @@ func TestParseLink(t *testing.T) {
 		want link
 	}{
 		"ethernet": {
-			linkBody(t, unix.AF_UNSPEC, link{7, "eth0", up, mac}),
-			link{7, "eth0", up, mac},
+			linkBody(t, unix.AF_UNSPEC, link{index: 7, name: "eth0", flags: up, hardware: mac}),
+			link{index: 7, name: "eth0", flags: up, hardware: mac},
 		},
 		"no name":  {body: linkBody(t, unix.AF_UNSPEC, link{index: 7})[:16]},
 		"short":    {body: make([]byte, 15)},

@@ -5,12 +5,14 @@ package netif
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
 	"time"
 
 	"github.com/mdlayher/netlink"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -98,6 +100,21 @@ func (w *Watcher) notify() {
 	}
 }
 
+// newsOnly drops the notifications of deprecated addresses in the kernel already: hundreds of leases may be renewed each
+// second, and whoever adds such an address knows it.
+func newsOnly() ([]bpf.RawInstruction, error) {
+	var newAddress [2]byte // BPF reads the field in network byte order, netlink writes it in the machine's
+	binary.NativeEndian.PutUint16(newAddress[:], unix.RTM_NEWADDR)
+	return bpf.Assemble([]bpf.Instruction{
+		bpf.LoadAbsolute{Off: 4, Size: 2}, // nlmsghdr.nlmsg_type
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: uint32(binary.BigEndian.Uint16(newAddress[:])), SkipTrue: 3},
+		bpf.LoadAbsolute{Off: unix.SizeofNlMsghdr + 2, Size: 1}, // ifaddrmsg.ifa_flags
+		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: unix.IFA_F_DEPRECATED, SkipFalse: 1},
+		bpf.RetConstant{Val: 0},
+		bpf.RetConstant{Val: watchBuffer},
+	})
+}
+
 // subscribe opens a socket that receives the watched groups.
 func subscribe() (subscription, error) {
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Groups: watchGroups})
@@ -106,6 +123,13 @@ func subscribe() (subscription, error) {
 	}
 	if err := conn.SetReadBuffer(watchBuffer); err != nil {
 		return nil, errors.Join(fmt.Errorf("set receive buffer of route netlink socket: %w", err), conn.Close())
+	}
+	filter, err := newsOnly()
+	if err == nil {
+		err = conn.SetBPF(filter)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("filter route netlink socket: %w", err), conn.Close())
 	}
 	return conn, nil
 }

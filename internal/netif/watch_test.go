@@ -136,15 +136,15 @@ func TestSightingsOfLinks(t *testing.T) {
 		body []byte
 		news bool
 	}{
-		{"first seen", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{7, "eth0", up, mac}), true},
-		{"again", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{7, "eth0", up, mac}), false},
-		{"another flag", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{7, "eth0", up | unix.IFF_PROMISC, mac}), false},
-		{"carrier lost", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{7, "eth0", unix.IFF_UP, mac}), true},
-		{"another address", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{7, "eth0", unix.IFF_UP, other}), true},
-		{"renamed", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{7, "wan", unix.IFF_UP, other}), true},
-		{"left a bridge", unix.RTM_DELLINK, linkBody(t, unix.AF_BRIDGE, link{7, "wan", unix.IFF_UP, other}), false},
-		{"gone", unix.RTM_DELLINK, linkBody(t, unix.AF_UNSPEC, link{7, "wan", unix.IFF_UP, other}), true},
-		{"back", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{7, "wan", unix.IFF_UP, other}), true},
+		{"first seen", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{index: 7, name: "eth0", flags: up, hardware: mac}), true},
+		{"again", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{index: 7, name: "eth0", flags: up, hardware: mac}), false},
+		{"another flag", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{index: 7, name: "eth0", flags: up | unix.IFF_PROMISC, hardware: mac}), false},
+		{"carrier lost", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{index: 7, name: "eth0", flags: unix.IFF_UP, hardware: mac}), true},
+		{"another address", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{index: 7, name: "eth0", flags: unix.IFF_UP, hardware: other}), true},
+		{"renamed", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{index: 7, name: "wan", flags: unix.IFF_UP, hardware: other}), true},
+		{"left a bridge", unix.RTM_DELLINK, linkBody(t, unix.AF_BRIDGE, link{index: 7, name: "wan", flags: unix.IFF_UP, hardware: other}), false},
+		{"gone", unix.RTM_DELLINK, linkBody(t, unix.AF_UNSPEC, link{index: 7, name: "wan", flags: unix.IFF_UP, hardware: other}), true},
+		{"back", unix.RTM_NEWLINK, linkBody(t, unix.AF_UNSPEC, link{index: 7, name: "wan", flags: unix.IFF_UP, hardware: other}), true},
 		{"unreadable", unix.RTM_NEWLINK, []byte{0}, true},
 		{"of another kind", unix.RTM_NEWROUTE, nil, false},
 	} {

@@ -127,13 +127,16 @@ func (w *world) await(watcher *Watcher, what string, holds func() bool) {
 }
 
 // awaitUp waits until eth0 carries packets.
-func (w *world) awaitUp() {
+func (w *world) awaitUp() { w.awaitCarrier("eth0") }
+
+// awaitCarrier waits until a link carries packets.
+func (w *world) awaitCarrier(name string) {
 	w.t.Helper()
 	k := w.keeper()
-	w.await(w.watcher(), "eth0 up", func() bool {
+	w.await(w.watcher(), name+" up", func() bool {
 		all, err := k.Interfaces()
 		must(w.t, err)
-		return all["eth0"].Up
+		return all[name].Up
 	})
 }
 

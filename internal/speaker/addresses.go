@@ -3,7 +3,8 @@
 package speaker
 
 import (
-	"fmt"
+	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -11,100 +12,87 @@ import (
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
-func (s *Speaker) readLinks() error {
-	links, err := s.sys.Keeper.Interfaces()
-	if err != nil {
-		return fmt.Errorf("list network interfaces: %w", err)
-	}
-	s.links = links
-	return nil
+// holdResult is what became of a request to the keeper.
+type holdResult struct {
+	want    netif.Desired
+	changes netif.Changes
+	err     error
 }
 
-func (s *Speaker) linksChanged(now time.Time) {
-	if err := s.readLinks(); err != nil {
-		s.fail(now, "", err)
-		return
-	}
-	s.review(now)
-	for a := range s.held {
-		if !slices.Contains(s.links[a.Interface].Addresses, a.Prefix) {
-			s.dirty = true
-		}
-	}
+func has(link netif.Interface, a netip.Addr) bool {
+	return slices.ContainsFunc(link.Addresses, func(p netip.Prefix) bool { return p.Addr() == a })
 }
 
-// obstacle says why an instance cannot run; empty: it can, and its Conns are
-// open.
-func (s *Speaker) obstacle(now time.Time, i *instance) string {
-	if down := s.down(i.config.Interface); down != "" {
-		return down
-	}
-	for _, a := range i.config.Addresses {
-		if down := s.down(a.Interface); down != "" {
-			return fmt.Sprintf("%s, which VIP %s is for", down, a.Prefix)
-		}
-	}
-	link := s.links[i.config.Interface]
-	for f := range i.groups {
-		if !source(link, f).IsValid() {
-			return fmt.Sprintf("interface %s has no %s address to send adverts from", link.Name, f)
-		}
-		if err := s.open(now, wire{link.Name, f}, link.Index); err != nil {
-			s.retryAt = now.Add(retryInterval)
-			return err.Error()
-		}
-	}
-	return ""
-}
-
-// down says why an interface cannot be used; empty: it can.
-func (s *Speaker) down(ifname string) string {
-	link, ok := s.links[ifname]
-	switch {
-	case !ok:
-		return fmt.Sprintf("interface %s does not exist", ifname)
-	case !link.Up:
-		return fmt.Sprintf("interface %s is down", ifname)
-	}
-	return ""
-}
-
-// giveUp halts an instance that cannot go on. Where its own interface still
-// works a master resigns first, so that the others need not find out.
-func (s *Speaker) giveUp(now time.Time, i *instance) {
-	if i.machine.State() == vrrp.Master && s.down(i.config.Interface) == "" {
-		s.send(now, i, vrrp.SendAdvert{Priority: vrrp.PriorityResign, Interval: i.config.AdvertInterval})
-	}
-	s.perform(now, i, i.machine.Halt(now, vrrp.ReasonInterfaceDown))
-}
-
-// hold makes the kernel hold the VIPs of all masters and no others, and renews
-// their leases.
+// hold asks the keeper to make the kernel hold what all masters need and
+// nothing else, and to renew the leases; kept gets the answer. What leaves is
+// no longer announced.
 func (s *Speaker) hold(now time.Time) {
-	var want []netif.Lease
+	s.dirty = false
+	want := s.desired(now)
+	wanted := make(map[netif.Address]bool, len(want.Leases))
+	for _, l := range want.Leases {
+		wanted[l.Address] = true
+	}
+	var leave []netif.Address
+	for a := range s.held {
+		if !wanted[a] {
+			leave = append(leave, a)
+		}
+	}
+	if len(leave) > 0 {
+		s.sys.Announcer.Withdraw(leave)
+	}
+	s.keeper.ask(want)
+}
+
+func (s *Speaker) desired(now time.Time) netif.Desired {
+	var want netif.Desired
 	s.renewAt = time.Time{}
 	for _, i := range s.instances {
-		if !i.holds(now) {
+		c := i.config
+		holds := i.holds(now)
+		if c.VirtualMAC != "" && (i.running() || holds) {
+			f := vrrp.IPv6
+			if c.families().IPv4 {
+				f = vrrp.IPv4
+			}
+			want.VirtualMACs = append(want.VirtualMACs, netif.VirtualMAC{Name: c.VirtualMAC, Interface: c.Interface, HardwareAddr: vrrp.VirtualMAC(c.VRID, f), Up: holds})
+		}
+		if !holds {
 			continue
 		}
-		for _, a := range i.config.Addresses {
-			want = append(want, netif.Lease{Address: a, Valid: i.config.Lease})
+		for v := range c.vips() {
+			want.Leases = append(want.Leases, netif.Lease{Address: v.Address, Valid: c.Lease, Label: v.Label, Scope: v.Scope})
+			if c.Refuse && c.Priority != vrrp.PriorityOwner {
+				want.Refuse = append(want.Refuse, v.Prefix.Addr())
+			}
 		}
-		if renew := now.Add(i.config.Lease / 3); i.config.Lease > 0 && (s.renewAt.IsZero() || renew.Before(s.renewAt)) {
+		want.Routes = append(want.Routes, c.Routes...)
+		want.Rules = append(want.Rules, c.Rules...)
+		if renew := now.Add(c.Lease / 3); c.Lease > 0 && (s.renewAt.IsZero() || renew.Before(s.renewAt)) {
 			s.renewAt = renew
 		}
 	}
-	changes, err := s.sys.Keeper.Hold(want)
-	s.tellChanges(now, changes)
+	return want
+}
+
+// kept takes the keeper's answer.
+func (s *Speaker) kept(now time.Time, r holdResult) {
+	s.keeper.busy = false
+	s.tellChanges(now, r.changes)
+	before := maps.Clone(s.held)
 	clear(s.held)
-	for _, l := range want {
+	for _, l := range r.want.Leases {
 		s.held[l.Address] = true
 	}
+	if !maps.Equal(before, s.held) {
+		s.sys.Claims.Watch(slices.Collect(maps.Keys(s.held)))
+	}
 	failed := ""
-	if err != nil {
-		failed = err.Error()
+	if r.err != nil {
+		failed = r.err.Error()
 		s.retryAt = now.Add(retryInterval)
-		s.doubtHeld()
+		s.readLinks() // says what is held indeed
 	}
 	if failed != "" && failed != s.holdError {
 		s.emit(Failed{At: now, Error: failed})
@@ -112,11 +100,13 @@ func (s *Speaker) hold(now time.Time) {
 	s.holdError = failed
 }
 
-// tellChanges makes events of what Hold did, by instance.
+// tellChanges makes events of what Hold did, by instance, and announces what
+// is new.
 func (s *Speaker) tellChanges(now time.Time, changes netif.Changes) {
+	owners := s.owners()
 	moved := make(map[string]*Moved)
 	of := func(a netif.Address) (*instance, *Moved) {
-		i := s.instanceOf(a)
+		i := owners[a]
 		name := ""
 		if i != nil {
 			name = i.config.Name
@@ -128,49 +118,74 @@ func (s *Speaker) tellChanges(now time.Time, changes netif.Changes) {
 	}
 	for _, a := range changes.Added {
 		i, m := of(a)
-		if !s.held[a] {
+		if s.held[a] {
+			s.emit(Restored{At: now, Instance: m.Instance, Address: a})
+		} else {
 			m.Added = append(m.Added, a)
-			continue
 		}
-		s.emit(Restored{At: now, Instance: m.Instance, Address: a})
-		if i != nil {
-			i.rounds.Start(now)
+		if i != nil && i.machine.State() == vrrp.Master {
+			i.rounds.Start(now, i.config.Announce)
 		}
 	}
 	for _, a := range changes.Removed {
 		_, m := of(a)
 		m.Removed = append(m.Removed, a)
 	}
-	for _, m := range moved {
-		if len(m.Added)+len(m.Removed) > 0 {
+	for _, name := range slices.Sorted(maps.Keys(moved)) {
+		if m := moved[name]; len(m.Added)+len(m.Removed) > 0 {
 			s.emit(*m)
 		}
 	}
 	for _, a := range changes.Foreign {
-		if i := s.instanceOf(a); i != nil && !s.held[a] && i.config.Priority != vrrp.PriorityOwner {
+		i := owners[a]
+		if i == nil || s.held[a] {
+			continue
+		}
+		if i.machine.State() == vrrp.Master {
+			i.rounds.Start(now, i.config.Announce)
+		}
+		if i.config.Priority != vrrp.PriorityOwner {
 			s.emit(Foreign{At: now, Instance: i.config.Name, Address: a})
 		}
 	}
 }
 
-// instanceOf returns the instance that an address is a VIP of, or nil.
-func (s *Speaker) instanceOf(a netif.Address) *instance {
+// owners returns whose VIP each address is.
+func (s *Speaker) owners() map[netif.Address]*instance {
+	owners := make(map[netif.Address]*instance)
 	for _, i := range s.instances {
-		if slices.Contains(i.config.Addresses, a) {
-			return i
+		for v := range i.config.vips() {
+			owners[v.Address] = i
 		}
 	}
-	return nil
+	return owners
 }
 
-// doubtHeld corrects held after a Hold that did not succeed.
-func (s *Speaker) doubtHeld() {
-	if s.readLinks() != nil {
+// claimed answers another machine's claim of a held VIP with announcements,
+// at most once a second.
+func (s *Speaker) claimed(now time.Time, c netif.Claim) {
+	i := s.instanceOf(c.Address, c.Interface)
+	if i == nil || i.machine.State() != vrrp.Master || i.machine.HandingOver() || now.Sub(i.claimed) < time.Second {
 		return
 	}
-	for a := range s.held {
-		if !slices.Contains(s.links[a.Interface].Addresses, a.Prefix) {
-			delete(s.held, a)
+	var address netif.Address
+	for v := range i.config.vips() {
+		if v.Prefix.Addr() == c.Address {
+			address = v.Address
 		}
 	}
+	if !s.held[address] {
+		return
+	}
+	i.claimed = now
+	i.rounds.Start(now, i.config.Announce)
+	s.emit(Claimed{At: now, Instance: i.config.Name, Address: address, HardwareAddr: c.HardwareAddr.String()})
+}
+
+// announceFailed says once why announcements do not go out.
+func (s *Speaker) announceFailed(now time.Time, err error) {
+	if err.Error() != s.announceFail {
+		s.emit(Failed{At: now, Error: err.Error()})
+	}
+	s.announceFail = err.Error()
 }

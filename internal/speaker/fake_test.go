@@ -3,8 +3,6 @@
 package speaker
 
 import (
-	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -14,172 +12,104 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/lvs-ha/lvs-ha/internal/netif"
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// segment is an Ethernet that carries VRRP between fake hosts.
+// segment is the Ethernets that carry VRRP between fake hosts, one for each name
+// of an interface, and the ledger of who held which VIP when.
 type segment struct {
-	mu    sync.Mutex
-	conns []*fakeConn
+	mu     sync.Mutex
+	conns  []*fakeConn
+	ledger []entry
+}
+
+// entry says that a host got a VIP, or lost it.
+type entry struct {
+	at   time.Time
+	vip  netip.Prefix
+	held bool
+}
+
+// custody returns the longest time since from that nobody held a VIP, and the
+// longest that more than one host did.
+func (s *segment) custody(vip string, from time.Time) (none, many time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	holders, at := 0, from
+	var noneFor, manyFor time.Duration
+	until := func(t time.Time) {
+		if !t.After(at) {
+			return
+		}
+		pass := func(run, longest *time.Duration, counts bool) {
+			if !counts {
+				*run = 0
+				return
+			}
+			*run += t.Sub(at)
+			*longest = max(*longest, *run)
+		}
+		pass(&noneFor, &none, holders == 0)
+		pass(&manyFor, &many, holders > 1)
+		at = t
+	}
+	for _, e := range s.ledger {
+		if e.vip.String() != vip {
+			continue
+		}
+		until(e.at)
+		holders--
+		if e.held {
+			holders += 2
+		}
+	}
+	until(time.Now())
+	return none, many
+}
+
+// wantCustody checks that a VIP was held all the time, and by two hosts for no
+// longer than many.
+func wantCustody(t *testing.T, s *segment, from time.Time, many time.Duration, vips ...string) {
+	t.Helper()
+	for _, vip := range vips {
+		none, both := s.custody(vip, from)
+		if none > 0 || both > many {
+			t.Errorf("VIP %s: nobody held it for %v, more than one for %v; want 0 and at most %v", vip, none, both, many)
+		}
+	}
 }
 
 type fakeConn struct {
-	segment *segment
+	host    *host
+	ifname  string
 	family  vrrp.Family
 	packets chan vrrp.Packet
 	closed  chan struct{}
 	once    sync.Once
 }
 
-func (s *segment) listen(f vrrp.Family) *fakeConn {
-	c := &fakeConn{segment: s, family: f, packets: make(chan vrrp.Packet, 1000), closed: make(chan struct{})}
+func (s *segment) listen(h *host, ifname string, f vrrp.Family) *fakeConn {
+	c := &fakeConn{host: h, ifname: ifname, family: f, packets: make(chan vrrp.Packet, 10000), closed: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns = append(s.conns, c)
 	return c
 }
 
-// inject delivers a packet to every Conn of the family but from.
-func (s *segment) inject(from *fakeConn, f vrrp.Family, p vrrp.Packet) {
+// inject delivers a packet to every Conn of the family.
+func (s *segment) inject(f vrrp.Family, p vrrp.Packet) { s.deliver(nil, "", f, p) }
+
+// deliver delivers what from sends to all that hear it, except from.
+func (s *segment) deliver(from *host, ifname string, f vrrp.Family, p vrrp.Packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
-		if c != from && c.family == f {
+		if from == nil && c.family == f || c.host != from && c.ifname == ifname && c.family == f && c.host.hears(ifname, p.Destination) {
 			c.packets <- p
 		}
 	}
-}
-
-func (c *fakeConn) ReadPacket([]byte) (vrrp.Packet, error) {
-	select {
-	case p := <-c.packets:
-		return p, nil
-	case <-c.closed:
-		return vrrp.Packet{}, net.ErrClosed
-	}
-}
-
-func (c *fakeConn) WriteMessage(b []byte, source netip.Addr) error {
-	c.segment.inject(c, c.family, vrrp.Packet{Payload: slices.Clone(b), Source: source, Destination: c.family.Group(), TTL: 255})
-	return nil
-}
-
-func (c *fakeConn) Close() error {
-	c.once.Do(func() {
-		close(c.closed)
-		c.segment.mu.Lock()
-		defer c.segment.mu.Unlock()
-		c.segment.conns = slices.DeleteFunc(c.segment.conns, func(o *fakeConn) bool { return o == c })
-	})
-	return nil
-}
-
-// host is a fake machine: one interface eth0, and the VIPs on it.
-type host struct {
-	segment *segment
-	changed chan struct{}
-
-	mu        sync.Mutex
-	link      netif.Interface
-	gone      bool
-	back      netif.Interface // a second interface, when it has a name
-	foreign   map[netif.Address]bool
-	vips      map[netif.Address]time.Duration // lease
-	holds     []time.Time
-	announced []time.Time
-	holdErr   error
-	listens   int
-}
-
-func newHost(s *segment, primary string) *host {
-	return &host{
-		segment: s, changed: make(chan struct{}, 1), vips: make(map[netif.Address]time.Duration),
-		link: netif.Interface{Name: "eth0", Index: 2, Up: true, Primary4: netip.MustParseAddr(primary), LinkLocal6: netip.MustParseAddr("fe80::" + primary[len(primary)-1:])},
-	}
-}
-
-func (h *host) Hold(want []netif.Lease) (netif.Changes, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.holdErr != nil {
-		return netif.Changes{}, h.holdErr
-	}
-	h.holds = append(h.holds, time.Now())
-	var c netif.Changes
-	wanted := make(map[netif.Address]time.Duration)
-	for _, l := range want {
-		if h.foreign[l.Address] {
-			c.Foreign = append(c.Foreign, l.Address)
-			continue
-		}
-		wanted[l.Address] = l.Valid
-		if _, ok := h.vips[l.Address]; !ok {
-			c.Added = append(c.Added, l.Address)
-		}
-	}
-	for a := range h.vips {
-		if _, ok := wanted[a]; !ok {
-			c.Removed = append(c.Removed, a)
-		}
-	}
-	h.vips = wanted
-	return c, nil
-}
-
-func (h *host) Interfaces() (map[string]netif.Interface, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.gone {
-		return nil, nil
-	}
-	link := h.link
-	for a := range h.vips {
-		link.Addresses = append(link.Addresses, a.Prefix)
-	}
-	links := map[string]netif.Interface{"eth0": link}
-	if h.back.Name != "" {
-		links[h.back.Name] = h.back
-	}
-	return links, nil
-}
-
-func (h *host) Announce([]netif.Address) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.announced = append(h.announced, time.Now())
-	return nil
-}
-
-// change alters the machine and tells its watcher.
-func (h *host) change(fn func()) {
-	h.mu.Lock()
-	fn()
-	h.mu.Unlock()
-	select {
-	case h.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (h *host) vipCount() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.vips)
-}
-
-func (h *host) count(times *[]time.Time) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(*times)
-}
-
-func (h *host) listenCount() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.listens
 }
 
 func (s *segment) connCount() int {
@@ -188,69 +118,40 @@ func (s *segment) connCount() int {
 	return len(s.conns)
 }
 
-// running is a Speaker at work on a fake host.
-type running struct {
-	*host
-	t        *testing.T
-	commands chan Command
-	events   []Event // taken so far
-	mu       sync.Mutex
-	done     chan error
-	cancel   context.CancelFunc
+func (c *fakeConn) ReadPackets(*vrrp.Batch) ([]vrrp.Packet, error) {
+	select {
+	case p := <-c.packets:
+		return []vrrp.Packet{p}, nil
+	case <-c.closed:
+		return nil, net.ErrClosed
+	}
 }
 
-func start(t *testing.T, h *host) *running {
-	t.Helper()
-	events := make(chan Event)
-	r := &running{host: h, t: t, commands: make(chan Command), done: make(chan error, 1)}
-	s := New(System{
-		Keeper: h, Announcer: h, Changed: h.changed,
-		Listen: func(_ string, f vrrp.Family) (Conn, error) {
-			h.mu.Lock()
-			h.listens++
-			h.mu.Unlock()
-			return h.segment.listen(f), nil
-		},
-	}, r.commands, events)
-	ctx, cancel := context.WithCancel(t.Context())
-	r.cancel = cancel
-	go func() {
-		r.done <- s.Run(ctx)
-		close(events)
-	}()
-	go func() {
-		for e := range events {
-			r.mu.Lock()
-			r.events = append(r.events, e)
-			r.mu.Unlock()
+func (c *fakeConn) Write(messages []vrrp.Outgoing) error {
+	for _, m := range messages {
+		m.Payload = slices.Clone(m.Payload)
+		if c.host.sends(c.ifname, m) {
+			c.host.segment.deliver(c.host, c.ifname, c.family, vrrp.Packet{Payload: m.Payload, Source: m.Source, Destination: m.Destination, TTL: m.TTL})
 		}
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-r.done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
+	}
+	return nil
+}
+
+func (c *fakeConn) Close() error {
+	c.once.Do(func() {
+		close(c.closed)
+		c.host.segment.mu.Lock()
+		defer c.host.segment.mu.Unlock()
+		c.host.segment.conns = slices.DeleteFunc(c.host.segment.conns, func(o *fakeConn) bool { return o == c })
 	})
-	return r
+	return nil
 }
 
-// seen returns the events of one type so far.
-func seen[E Event](r *running) []E {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var of []E
-	for _, e := range r.events {
-		if e, ok := e.(E); ok {
-			of = append(of, e)
-		}
-	}
-	return of
-}
-
-func instanceOf(priority uint8, addresses ...string) Instance {
-	i := Instance{Name: "web", Interface: "eth0", VRID: 51, Priority: priority, AdvertInterval: time.Second, Preempt: true, Lease: 6 * time.Second}
-	for _, a := range addresses {
-		i.Addresses = append(i.Addresses, netif.Address{Interface: "eth0", Prefix: netip.MustParsePrefix(a)})
-	}
-	return i
+// advertFrom is an advert of another router of instance c, over multicast, as
+// address a sends it.
+func advertFrom(a string, c Instance, priority uint8) vrrp.Packet {
+	f := vrrp.FamilyOf(c.Addresses[0].Prefix.Addr())
+	g := vrrp.NewGroup(c.groupConfig(f))
+	g.SetLocal(netip.MustParseAddr(a))
+	return vrrp.Packet{Payload: g.Advertisement(time.Now(), priority, c.AdvertInterval, nil), Source: netip.MustParseAddr(a), Destination: f.Group(), TTL: vrrp.TTL}
 }

@@ -3,6 +3,8 @@
 package speaker
 
 import (
+	"iter"
+	"net"
 	"net/netip"
 	"time"
 
@@ -10,43 +12,48 @@ import (
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
-const (
-	// lateness is how late a timer may be before it is distrusted.
-	lateness = 20 * time.Millisecond
-	// lateListen is how long a backup then listens: enough for its sockets to
-	// be read.
-	lateListen = 20 * time.Millisecond
-)
-
 // instance is one VRRP instance at work: a machine, and a group on the wire
 // for each family of its addresses.
 type instance struct {
-	config    Instance
-	machine   *vrrp.Machine
-	groups    map[vrrp.Family]*vrrp.Group
-	local     map[vrrp.Family]netip.Addr
-	rounds    netif.Rounds
+	config  Instance
+	machine *vrrp.Machine
+	group   *vrrp.SyncGroup
+	groups  map[vrrp.Family]*vrrp.Group
+	local   map[vrrp.Family]netip.Addr // of the interface
+	// virtualMAC is what adverts to the multicast group are sent from; nil: the
+	// interface's own.
+	virtualMAC map[vrrp.Family]net.HardwareAddr
+	rounds     netif.Rounds
+
+	priority      uint8 // effective
+	contributions []Contribution
+
 	fault     string // why it cannot run
 	since     time.Time
 	reason    string
 	peer      netip.Addr
 	contested time.Time // when a Contested was last emitted
+	claimed   time.Time // when a Claimed was last emitted
 	leaving   bool      // forgotten as soon as its machine stops
 	linger    time.Time // until then a better master's VIPs are held too
-	sendError string    // the last failed send, to say it once
-	conflict  Conflict  // the last one, likewise
+	conflict  Conflict  // the last one, to say it once
 
-	lateFor  time.Time // the machine's deadline that was missed by more than lateness
+	lateFor  time.Time // the machine's deadline that was missed by too much
 	lateTill time.Time // when it may be acted on
 }
 
 func newInstance(now time.Time, c Instance) *instance {
 	i := &instance{
-		config: c, machine: vrrp.NewMachine(c.parameters()), since: now, reason: "start",
+		config: c, since: now, reason: "start",
 		groups: make(map[vrrp.Family]*vrrp.Group), local: make(map[vrrp.Family]netip.Addr),
+		virtualMAC: make(map[vrrp.Family]net.HardwareAddr),
 	}
-	for f, addresses := range c.byFamily() {
-		i.groups[f] = vrrp.NewGroup(c.VRID, f, addresses)
+	i.machine = vrrp.NewMachine(i.parameters())
+	for f := range c.byFamily() {
+		i.groups[f] = vrrp.NewGroup(c.groupConfig(f))
+		if c.VirtualMAC != "" {
+			i.virtualMAC[f] = vrrp.VirtualMAC(c.VRID, f)
+		}
 	}
 	return i
 }
@@ -59,10 +66,10 @@ func (i *instance) holds(now time.Time) bool {
 }
 
 // yield keeps the VIPs for a moment after a better master was heard, until its
-// announcements have reached the segment.
+// announcements have reached the segment. A hand-over has waited already.
 func (i *instance) yield(now time.Time, t vrrp.Transition) {
 	i.linger = time.Time{}
-	if t.From == vrrp.Master && t.To == vrrp.Backup {
+	if t.From == vrrp.Master && t.To == vrrp.Backup && t.Reason != vrrp.ReasonStalled && t.Reason != vrrp.ReasonStandby {
 		i.linger = now.Add(vrrp.Linger)
 	}
 }
@@ -70,7 +77,8 @@ func (i *instance) yield(now time.Time, t vrrp.Transition) {
 // sameRouter says whether w is the same virtual router with other parameters:
 // such a change keeps the role.
 func (i *instance) sameRouter(w Instance) bool {
-	return i.config.Interface == w.Interface && i.config.VRID == w.VRID && i.config.families() == w.families()
+	return i.config.Interface == w.Interface && i.config.VRID == w.VRID && i.config.Version == w.Version &&
+		i.config.VirtualMAC == w.VirtualMAC && i.config.families() == w.families()
 }
 
 // blocks says whether w has to wait until i has left: it has the name of i, or
@@ -82,45 +90,10 @@ func (i *instance) blocks(w Instance) bool {
 	return i.leaving && (i.config.Name == w.Name || sameWire)
 }
 
-func (i *instance) update(now time.Time, w Instance) []vrrp.Action {
-	i.config = w
-	for f, addresses := range w.byFamily() {
-		i.groups[f].SetAddresses(addresses)
-	}
-	if i.machine.State() == vrrp.Master {
-		i.rounds.Start(now)
-	}
-	return i.machine.Update(now, w.parameters())
-}
-
-// next says when expire has to be called.
-func (i *instance) next() (time.Time, bool) {
-	next, ok := i.machine.Next()
-	if ok && next.Equal(i.lateFor) {
-		return i.lateTill, true
-	}
-	return next, ok
-}
-
-// expire lets the machine act on its timer. A backup that comes much too late,
-// since this machine was starved or paused, listens first: adverts of a live
-// master may wait in the sockets.
-func (i *instance) expire(now time.Time) []vrrp.Action {
-	at, ok := i.next()
-	if !ok || at.After(now) {
-		return nil
-	}
-	if i.machine.State() == vrrp.Backup && !at.Equal(i.lateTill) && now.Sub(at) > lateness {
-		i.lateFor, i.lateTill = at, now.Add(lateListen)
-		return nil
-	}
-	return i.machine.Expire(now)
-}
-
 // setLocal tells machine and groups the addresses that they send from.
 func (i *instance) setLocal(link netif.Interface) {
 	for f, g := range i.groups {
-		i.local[f] = source(link, f)
+		i.local[f] = i.config.source(link, f)
 		g.SetLocal(i.local[f])
 		i.machine.SetLocal(f, i.local[f])
 	}
@@ -130,6 +103,8 @@ func (i *instance) status() InstanceStatus {
 	st := InstanceStatus{
 		Config: i.config, State: i.machine.State(), Fault: i.fault,
 		Since: i.since, Reason: i.reason, Peer: i.peer, Discarded: make(map[string]uint64),
+		Priority: i.priority, Contributions: i.contributions,
+		Standby: i.machine.InStandby(), HandingOver: i.machine.HandingOver(),
 	}
 	for _, g := range i.groups {
 		c := g.Counters()
@@ -142,12 +117,35 @@ func (i *instance) status() InstanceStatus {
 				st.Discarded[d.String()] += n
 			}
 		}
+		if skew, peer := g.ClockSkew(); peer.IsValid() {
+			st.ClockSkew, st.ClockPeer = skew, peer
+		}
 	}
 	return st
 }
 
-func (c Instance) parameters() vrrp.Parameters {
-	return vrrp.Parameters{Priority: c.Priority, AdvertInterval: c.AdvertInterval, Preempt: c.Preempt, Families: c.families()}
+func (i *instance) parameters() vrrp.Parameters {
+	c := i.config
+	priority := i.priority
+	if priority == 0 {
+		priority = c.Priority
+	}
+	return vrrp.Parameters{
+		Version: c.Version, VRID: c.VRID, Priority: priority, AdvertInterval: c.AdvertInterval,
+		Preempt: c.Preempt, PreemptDelay: c.PreemptDelay, InitialBackup: c.InitialBackup,
+		Families: c.families(),
+	}
+}
+
+func (c Instance) groupConfig(f vrrp.Family) vrrp.GroupConfig {
+	g := vrrp.GroupConfig{
+		Version: c.Version, VRID: c.VRID, Family: f, Addresses: c.byFamily()[f],
+		Password: c.Password, ChecksumCompat: c.ChecksumCompat, Auth: c.Auth,
+	}
+	if u, ok := c.Unicast[f]; ok {
+		g.Unicast = &u
+	}
+	return g
 }
 
 func (c Instance) byFamily() map[vrrp.Family][]netip.Addr {
@@ -160,14 +158,35 @@ func (c Instance) byFamily() map[vrrp.Family][]netip.Addr {
 }
 
 func (c Instance) families() vrrp.Families {
-	byFamily := c.byFamily()
-	return vrrp.Families{IPv4: len(byFamily[vrrp.IPv4]) > 0, IPv6: len(byFamily[vrrp.IPv6]) > 0}
+	var families vrrp.Families
+	for _, a := range c.Addresses {
+		families.IPv4 = families.IPv4 || a.Prefix.Addr().Is4()
+		families.IPv6 = families.IPv6 || a.Prefix.Addr().Is6()
+	}
+	return families
+}
+
+// vips yields all virtual addresses, in the advertisement or not.
+func (c Instance) vips() iter.Seq[VIP] {
+	return func(yield func(VIP) bool) {
+		for _, list := range [][]VIP{c.Addresses, c.Excluded} {
+			for _, v := range list {
+				if !yield(v) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // source is the address that adverts of a family leave an interface from
-// (RFC 9568 section 5.1.1.1, 5.1.2.1).
-func source(link netif.Interface, f vrrp.Family) netip.Addr {
-	if f == vrrp.IPv4 {
+// (RFC 9568 section 5.1.1.1, 5.1.2.1), or the configured one.
+func (c Instance) source(link netif.Interface, f vrrp.Family) netip.Addr {
+	u, unicast := c.Unicast[f]
+	switch {
+	case unicast:
+		return u.Source
+	case f == vrrp.IPv4:
 		return link.Primary4
 	}
 	return link.LinkLocal6

@@ -11,7 +11,7 @@ import (
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
-// receive takes one packet, or the end of a Conn.
+// receive takes what one read of a Conn brought, or its end.
 func (s *Speaker) receive(now time.Time, r received) {
 	if s.conns[r.conn.wire] != r.conn {
 		return // the Conn was closed meanwhile
@@ -20,34 +20,56 @@ func (s *Speaker) receive(now time.Time, r received) {
 		s.reopen(now, r.conn, r.err)
 		return
 	}
-	vrid, ok := vrrp.PeekVRID(r.packet.Payload)
+	for _, p := range r.packets {
+		s.take(now, r.conn.wire, p)
+	}
+	r.conn.batches <- r.batch
+}
+
+// take takes one packet.
+func (s *Speaker) take(now time.Time, w wire, p vrrp.Packet) {
+	vrid, ok := vrrp.PeekVRID(p.Payload)
 	if !ok {
-		s.unclaimed(now, r, vrrp.DiscardShort)
+		s.unclaimed(now, w, p, vrrp.DiscardShort)
 		return
 	}
-	i := s.find(r.conn.wire, vrid)
+	i := s.routers[router{w, vrid}]
 	if i == nil {
-		s.unclaimed(now, r, vrrp.DiscardVRID)
+		s.unclaimed(now, w, p, vrrp.DiscardVRID)
 		return
 	}
-	group := i.groups[r.conn.wire.family]
-	before := group.Counters()
-	advert, err := group.Receive(r.packet, i.config.parameters())
+	group := i.groups[w.family]
+	intervals, addresses := group.Mismatches()
+	advert, err := group.Receive(now, p, i.parameters())
 	if d, ok := errors.AsType[vrrp.Discard](err); ok {
-		s.discard(now, r, i.config.Name, d)
+		s.discard(now, w, p, i.config.Name, d)
 		return
 	}
 	if advert.Priority > 0 {
-		i.peer = r.packet.Source
+		i.peer = p.Source
 	}
-	after := group.Counters()
+	intervalsNow, addressesNow := group.Mismatches()
 	switch {
-	case after.AddressMismatch > before.AddressMismatch:
-		s.conflict(now, i, "its list of VIPs differs from ours", r.packet.Source)
-	case after.IntervalMismatch > before.IntervalMismatch:
-		s.conflict(now, i, fmt.Sprintf("its advert_interval is %s", advert.MaxAdvertInterval), r.packet.Source)
+	case addressesNow > addresses:
+		s.conflict(now, i, "its list of VIPs differs from ours", p.Source)
+	case intervalsNow > intervals:
+		s.conflict(now, i, fmt.Sprintf("its advert_interval is %s", advert.MaxAdvertInterval), p.Source)
 	}
-	s.perform(now, i, i.machine.Receive(now, r.conn.wire.family, advert, r.packet.Source))
+	s.checkClock(now, i, group)
+	s.do(now, i, func() []vrrp.Action { return i.machine.Receive(now, w.family, advert, p.Source) })
+}
+
+// skewWarning is the part of the window that the clocks may differ by before
+// it is worth a warning.
+const skewWarning = 3
+
+// checkClock warns of a peer whose clock runs away from ours: authentication
+// would refuse its adverts in the end.
+func (s *Speaker) checkClock(now time.Time, i *instance, g *vrrp.Group) {
+	skew, peer := g.ClockSkew()
+	if window := g.Window(i.config.AdvertInterval); window > 0 && skew.Abs() > window/skewWarning {
+		s.conflict(now, i, fmt.Sprintf("its clock and ours differ by about %s, and adverts are refused from %s on: set both by NTP", skew.Abs().Round(time.Second), window), peer)
+	}
 }
 
 // conflict reports a disagreement with a peer, once while it lasts and at most
@@ -64,28 +86,19 @@ func (s *Speaker) conflict(now time.Time, i *instance, reason string, peer netip
 	s.emit(c)
 }
 
-func (s *Speaker) find(w wire, vrid uint8) *instance {
-	for _, i := range s.instances {
-		if i.config.Interface == w.ifname && i.config.VRID == vrid && i.groups[w.family] != nil {
-			return i
-		}
-	}
-	return nil
-}
-
 // unclaimed drops a packet that belongs to no instance.
-func (s *Speaker) unclaimed(now time.Time, r received, d vrrp.Discard) {
-	counts := s.strays[r.conn.wire.ifname]
+func (s *Speaker) unclaimed(now time.Time, w wire, p vrrp.Packet, d vrrp.Discard) {
+	counts := s.strays[w.ifname]
 	if counts == nil {
 		counts = make(map[string]uint64)
-		s.strays[r.conn.wire.ifname] = counts
+		s.strays[w.ifname] = counts
 	}
 	counts[d.String()]++
-	s.discard(now, r, "", d)
+	s.discard(now, w, p, "", d)
 }
 
-func (s *Speaker) discard(now time.Time, r received, instance string, d vrrp.Discard) {
-	e := Discarded{At: now, Interface: r.conn.wire.ifname, Instance: instance, Reason: d, Source: r.packet.Source, Count: 1}
+func (s *Speaker) discard(now time.Time, w wire, p vrrp.Packet, instance string, d vrrp.Discard) {
+	e := Discarded{At: now, Interface: w.ifname, Instance: instance, Reason: d, Source: p.Source, Count: 1}
 	if e, ok := s.noise.add(e); ok {
 		s.emit(e)
 	}

@@ -16,12 +16,12 @@ import (
 func TestRenameKeepsTheRole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
 		wait(settleTime)
 		renamed := instanceOf(100, vip4)
 		renamed.Name = "www"
 		before := len(seen[Transition](r))
-		r.commands <- Configure{[]Instance{renamed}}
+		r.commands <- Configure{Instances: []Instance{renamed}}
 		wait(settleTime)
 		got := seen[Transition](r)[before:]
 		if len(got) != 2 || got[0].Instance != "web" || got[0].To != vrrp.Initialize || got[1].Instance != "www" || got[1].To != vrrp.Master {
@@ -40,12 +40,12 @@ func TestReplacementWaitsForItsPredecessor(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
 		fast := instanceOf(100, vip4)
 		fast.AdvertInterval = 100 * time.Millisecond
-		r.commands <- Configure{[]Instance{fast}}
+		r.commands <- Configure{Instances: []Instance{fast}}
 		wait(settleTime)
 		replaced := fast
 		replaced.VRID = 52
 		before := len(seen[Transition](r))
-		r.commands <- Configure{[]Instance{replaced}}
+		r.commands <- Configure{Instances: []Instance{replaced}}
 		wait(settleTime)
 		var states []vrrp.State
 		for _, tr := range seen[Transition](r)[before:] {
@@ -66,7 +66,7 @@ func TestTwoFamiliesMayShareAVRID(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
 		six := instanceOf(100, vip6)
 		six.Name = "six"
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4), six}}
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4), six}}
 		wait(settleTime)
 		if got := r.vipCount(); got != 2 {
 			t.Errorf("%d VIPs, want those of both", got)
@@ -81,8 +81,8 @@ func TestVIPOnAnotherInterfaceThatGoesDownHandsOver(t *testing.T) {
 		for i, r := range []*running{a, b} {
 			r.change(func() { r.back = netif.Interface{Name: "eth1", Index: 3, Up: true} })
 			config := instanceOf(uint8(150-50*i), vip4)
-			config.Addresses = append(config.Addresses, netif.Address{Interface: "eth1", Prefix: netip.MustParsePrefix("10.0.0.1/24")})
-			r.commands <- Configure{[]Instance{config}}
+			config.Addresses = append(config.Addresses, VIP{Address: netif.Address{Interface: "eth1", Prefix: netip.MustParsePrefix("10.0.0.1/24")}})
+			r.commands <- Configure{Instances: []Instance{config}}
 		}
 		wait(2 * settleTime)
 		if a.vipCount() != 2 {
@@ -99,32 +99,12 @@ func TestVIPOnAnotherInterfaceThatGoesDownHandsOver(t *testing.T) {
 	})
 }
 
-func TestPacketsOfNoInstanceAreCounted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := start(t, newHost(&segment{}, "192.0.2.1"))
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
-		synctest.Wait()
-		stranger := vrrp.NewGroup(99, vrrp.IPv4, []netip.Addr{netip.MustParseAddr("192.0.2.99")})
-		stranger.SetLocal(netip.MustParseAddr("192.0.2.9"))
-		for _, payload := range [][]byte{nil, {0x31}, stranger.Advertisement(100, time.Second, nil)} {
-			r.segment.inject(nil, vrrp.IPv4, vrrp.Packet{Payload: payload, Source: netip.MustParseAddr("192.0.2.9"), Destination: vrrp.IPv4.Group(), TTL: 255})
-		}
-		wait(time.Millisecond)
-		r.commands <- Query{}
-		synctest.Wait()
-		got := seen[Status](r)[0].Unclaimed["eth0"]
-		if got["short"] != 2 || got["vrid"] != 1 {
-			t.Errorf("unclaimed = %v, want 2 short and 1 of a foreign VRID", got)
-		}
-	})
-}
-
 func TestVIPOfSomebodyElseIsSaidOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(&segment{}, "192.0.2.1")
 		h.foreign = map[netif.Address]bool{{Interface: "eth0", Prefix: netip.MustParsePrefix(vip4)}: true}
 		r := start(t, h)
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
 		wait(4 * settleTime)
 		if got := seen[Foreign](r); len(got) != 1 || got[0].Address.Prefix.String() != vip4 {
 			t.Errorf("foreign = %+v, want one", got)
@@ -135,7 +115,7 @@ func TestVIPOfSomebodyElseIsSaidOnce(t *testing.T) {
 func TestStopTellsOfVIPsThatTheKernelKeeps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
 		wait(settleTime)
 		r.change(func() { r.holdErr = errors.New("the kernel is stubborn") })
 		r.commands <- Shutdown{}

@@ -4,6 +4,9 @@
 // announces them. It joins the packages vrrp (protocol) and netif (addresses,
 // links) and speaks with the rest of the daemon only through the Command and
 // Event values of this package.
+//
+// It runs as a process of its own. [Serve] is that process; [Process] is the
+// director's end, which watches it and hands over on its behalf.
 package speaker
 
 import (
@@ -20,23 +23,32 @@ import (
 )
 
 // Keeper holds VIPs in the kernel and knows its interfaces; netif.Keeper is
-// the real one.
+// the real one. The two methods are called from two goroutines.
 type Keeper interface {
-	Hold(want []netif.Lease) (netif.Changes, error)
+	Hold(want netif.Desired) (netif.Changes, error)
 	Interfaces() (map[string]netif.Interface, error)
 }
 
 // Announcer tells the neighbours who holds a VIP; netif.Announcer is the real
-// one.
+// one. Its methods do not wait.
 type Announcer interface {
-	Announce(addresses []netif.Address) error
+	Announce(addresses []netif.Address)
+	Withdraw(addresses []netif.Address)
+	SetRate(ifname string, framesPerSecond int)
+	Failures() <-chan error
+}
+
+// Claims tells when another machine claims a VIP; netif.Claims is the real one.
+type Claims interface {
+	Watch(addresses []netif.Address)
+	Seen() <-chan netif.Claim
 }
 
 // Conn carries VRRP messages of one family on one interface; vrrp.Conn is the
-// real one. Close makes a blocked ReadPacket return.
+// real one. Close makes a blocked ReadPackets return.
 type Conn interface {
-	ReadPacket(buf []byte) (vrrp.Packet, error)
-	WriteMessage(b []byte, source netip.Addr) error
+	ReadPackets(b *vrrp.Batch) ([]vrrp.Packet, error)
+	Write(messages []vrrp.Outgoing) error
 	Close() error
 }
 
@@ -44,10 +56,19 @@ type Conn interface {
 type System struct {
 	Keeper    Keeper
 	Announcer Announcer
+	Claims    Claims
 	// Changed fires after links or addresses changed.
 	Changed <-chan struct{}
 	// Listen opens a Conn on an interface.
 	Listen func(ifname string, f vrrp.Family) (Conn, error)
+	// Beat is called by the speaker's goroutine several times in each heartbeat,
+	// as a sign that it turns. Nil: never.
+	Beat func()
+	// Ticker makes what it is called by; nil: a time.Ticker.
+	Ticker func(pace time.Duration) Ticker
+	// Slept is how long this machine was suspended since it was booted; nil:
+	// it never is.
+	Slept func() time.Duration
 }
 
 // retryInterval is how long the speaker waits before it tries again what the
@@ -55,43 +76,74 @@ type System struct {
 const retryInterval = time.Second
 
 // Speaker runs the VRRP instances of one director. One goroutine, that of Run,
-// owns all of its state.
+// owns all of its state; it never waits for the kernel.
 type Speaker struct {
 	sys       System
 	commands  <-chan Command
 	events    chan<- Event
 	outbox    []Event
+	inherited []inheritance // from a speaker that died
+	cautious  bool          // address owners listen first too
+	started   time.Time
+
 	instances []*instance
-	waiting   []Instance // to be started once what is in their way has left
-	stopping  bool       // Shutdown was received
-	stopped   bool       // Stopped was emitted
-
-	links   map[string]netif.Interface
-	conns   map[wire]*conn
-	readers sync.WaitGroup
-	packets chan received
-	noise   noise
-
-	strays map[string]map[string]uint64 // by interface and reason
-
-	held      map[netif.Address]bool
-	holdError string // of the last Hold
+	routers   map[router]*instance
+	machines  map[*vrrp.Machine]*instance
+	groups    map[string]*vrrp.SyncGroup // by name
+	waiting   []Instance                 // to be started once what is in their way has left
+	stopping  bool                       // Shutdown was received
+	stopped   bool                       // Stopped was emitted
 	stopBy    time.Time
-	dirty     bool      // held may not be what the states demand
-	renewAt   time.Time // when the leases want renewal; zero: there are none
-	retryAt   time.Time // when to try again what failed; zero: nothing did
+	unsettled bool // an instance has stopped that may start again
+
+	tracks     map[string]Tracked
+	linkTracks []LinkTrack
+
+	links        map[string]netif.Interface
+	linksReader  worker[struct{}, linksResult]
+	linksStale   bool // links may have changed since they were asked for
+	conns        map[wire]*conn
+	readers      sync.WaitGroup
+	packets      chan received
+	noise        noise
+	strays       map[string]map[string]uint64 // by interface and reason
+	announceFail string                       // the last failed announcement, to say it once
+
+	keeper    worker[netif.Desired, holdResult]
+	held      map[netif.Address]bool
+	holdError string        // of the last Hold
+	dirty     bool          // held may not be what the states demand
+	renewAt   time.Time     // when the leases want renewal; zero: there are none
+	retryAt   time.Time     // when to try again what failed; zero: nothing did
+	slept     time.Duration // what Slept said last
+
+	beats        Ticker // when to call Beat
+	beatInterval time.Duration
 }
 
 // New returns a speaker that obeys commands and reports on events.
 func New(sys System, commands <-chan Command, events chan<- Event) *Speaker {
-	return &Speaker{
+	s := &Speaker{
 		sys: sys, commands: commands, events: events,
-		conns:   make(map[wire]*conn),
-		packets: make(chan received, 64),
-		noise:   make(noise),
-		held:    make(map[netif.Address]bool),
-		strays:  make(map[string]map[string]uint64),
+		routers:  make(map[router]*instance),
+		machines: make(map[*vrrp.Machine]*instance),
+		groups:   make(map[string]*vrrp.SyncGroup),
+		tracks:   make(map[string]Tracked),
+		conns:    make(map[wire]*conn),
+		packets:  make(chan received, 16),
+		noise:    make(noise), beatInterval: defaultPatience / beatsPerPatience,
+		held:   make(map[netif.Address]bool),
+		strays: make(map[string]map[string]uint64),
 	}
+	s.keeper = newWorker(func(want netif.Desired) holdResult {
+		changes, err := sys.Keeper.Hold(want)
+		return holdResult{want, changes, err}
+	})
+	s.linksReader = newWorker(func(struct{}) linksResult {
+		links, err := sys.Keeper.Interfaces()
+		return linksResult{links, err}
+	})
+	return s
 }
 
 // Run removes the VIPs that a dead predecessor left, then obeys commands until
@@ -99,14 +151,28 @@ func New(sys System, commands <-chan Command, events chan<- Event) *Speaker {
 // it gives up at once: sockets are closed, VIPs are left to their leases.
 func (s *Speaker) Run(ctx context.Context) error {
 	defer s.closeConns()
-	if _, err := s.sys.Keeper.Hold(nil); err != nil {
-		return fmt.Errorf("remove VIPs that an earlier run left: %w", err)
+	if s.inherited == nil {
+		if _, err := s.sys.Keeper.Hold(netif.Desired{}); err != nil {
+			return fmt.Errorf("remove VIPs that an earlier run left: %w", err)
+		}
 	}
-	if err := s.readLinks(); err != nil {
-		return err
+	links, err := s.sys.Keeper.Interfaces()
+	if err != nil {
+		return fmt.Errorf("list network interfaces: %w", err)
 	}
+	s.links = links
+	s.keeper.start()
+	defer s.keeper.stop()
+	s.linksReader.start()
+	defer s.linksReader.stop()
+
+	s.started = time.Now()
+	s.slept = s.sleep()
+	s.inherit(s.started)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	s.beats = s.sys.ticker(s.beatInterval)
+	defer s.beats.Stop()
 	for {
 		if s.stopped && len(s.outbox) == 0 {
 			return nil
@@ -124,13 +190,24 @@ func (s *Speaker) Run(ctx context.Context) error {
 			s.outbox = s.outbox[1:]
 			continue
 		case c := <-s.commands:
-			s.obey(time.Now(), c)
+			s.obey(s.wake(), c)
 		case r := <-s.packets:
-			s.receive(time.Now(), r)
+			s.receive(s.wake(), r)
 		case <-s.sys.Changed:
-			s.linksChanged(time.Now())
+			s.readLinks()
+		case r := <-s.linksReader.results:
+			s.linksRead(s.wake(), r)
+		case r := <-s.keeper.results:
+			s.kept(s.wake(), r)
+		case c := <-s.sys.Claims.Seen():
+			s.claimed(s.wake(), c)
+		case err := <-s.sys.Announcer.Failures():
+			s.announceFailed(time.Now(), err)
+		case <-s.beats.Chan():
+			s.beat()
+			continue
 		case <-timer.C:
-			s.expire(time.Now())
+			s.expire(s.wake())
 		}
 		s.settle(time.Now())
 	}
@@ -141,7 +218,16 @@ func (s *Speaker) emit(e Event) { s.outbox = append(s.outbox, e) }
 func (s *Speaker) obey(now time.Time, c Command) {
 	switch c := c.(type) {
 	case Configure:
+		if h := c.Settings.Heartbeat; h > 0 {
+			s.pace(h / beatsPerPatience)
+		}
+		s.linkTracks = c.Links
+		s.trackLinks()
 		s.configure(now, c.Instances)
+	case Tracked:
+		s.tracks[c.Name] = c
+		s.weighAll(now)
+		s.review(now)
 	case Query:
 		s.emit(s.status())
 	case Shutdown:
@@ -153,128 +239,61 @@ func (s *Speaker) obey(now time.Time, c Command) {
 	}
 }
 
-// configure makes the running instances those of want: unchanged ones are not
-// touched, changed and renamed ones keep their role, others hand over. One that
-// takes the place of another waits until that has left.
-func (s *Speaker) configure(now time.Time, want []Instance) {
-	kept := make(map[string]bool)
-	for _, i := range s.instances {
-		k := slices.IndexFunc(want, i.sameRouter)
-		switch {
-		case i.leaving:
-		case k >= 0:
-			kept[want[k].Name] = true
-			s.rename(now, i, want[k].Name)
-			s.perform(now, i, i.update(now, want[k]))
-			s.dirty = true
-		default:
-			i.leaving = true
-			s.perform(now, i, i.machine.Shutdown(now))
-		}
-	}
-	s.waiting = slices.DeleteFunc(slices.Clone(want), func(w Instance) bool { return kept[w.Name] })
-	s.forget()
-	s.admit(now)
-}
-
-// rename tells of the new name as of an instance that comes where another goes.
-func (s *Speaker) rename(now time.Time, i *instance, name string) {
-	if name == i.config.Name {
-		return
-	}
-	state := i.machine.State()
-	s.emit(Transition{At: now, Instance: i.config.Name, From: state, To: vrrp.Initialize, Reason: "renamed to " + name})
-	s.emit(Transition{At: now, Instance: name, From: vrrp.Initialize, To: state, Reason: "renamed from " + i.config.Name})
-}
-
-// admit starts the waiting instances that nothing stands in the way of.
-func (s *Speaker) admit(now time.Time) {
-	s.waiting = slices.DeleteFunc(s.waiting, func(w Instance) bool {
-		if slices.ContainsFunc(s.instances, func(i *instance) bool { return i.blocks(w) }) {
-			return false
-		}
-		s.instances = append(s.instances, newInstance(now, w))
-		return true
-	})
-	s.review(now)
-}
-
-// review starts the instances that can run and halts those that cannot.
-func (s *Speaker) review(now time.Time) {
-	for _, i := range s.instances {
-		obstacle := s.obstacle(now, i)
-		if obstacle != "" {
-			if i.running() {
-				s.giveUp(now, i)
-			}
-			if !i.leaving && i.fault != obstacle {
-				i.fault, i.since = obstacle, now
-				s.emit(Fault{At: now, Instance: i.config.Name, Reason: obstacle})
-			}
-			continue
-		}
-		i.setLocal(s.links[i.config.Interface])
-		if i.fault != "" {
-			i.fault = ""
-			s.emit(Recovered{At: now, Instance: i.config.Name})
-		}
-		if !i.running() && !i.leaving {
-			s.perform(now, i, i.machine.Startup(now))
-		}
+// do lets a machine act, and performs what it and its sync group decided.
+func (s *Speaker) do(now time.Time, i *instance, act func() []vrrp.Action) {
+	for _, a := range i.group.Do(now, i.machine, act) {
+		s.perform(now, s.machines[a.Machine], a.Action)
 	}
 }
 
 // perform carries out what a machine decided; settle does the rest.
-func (s *Speaker) perform(now time.Time, i *instance, actions []vrrp.Action) {
-	for _, a := range actions {
-		switch a := a.(type) {
-		case vrrp.SendAdvert:
-			s.send(now, i, a)
-		case vrrp.Transition:
-			i.since, i.reason = now, a.Reason.String()
-			i.yield(now, a)
-			s.dirty = true
-			if a.To == vrrp.Master {
-				i.rounds.Start(now)
-			} else {
-				i.rounds.Stop()
-			}
-			s.emit(Transition{At: now, Instance: i.config.Name, From: a.From, To: a.To, Reason: i.reason, Peer: a.Peer})
-		case vrrp.Reannounce:
-			if now.Sub(i.contested) >= time.Second {
-				i.contested = now
-				i.rounds.Start(now)
-				s.emit(Contested{At: now, Instance: i.config.Name, Peer: a.Peer})
-			}
-		case vrrp.Conflict:
-			s.conflict(now, i, a.Reason.String(), a.Peer)
+func (s *Speaker) perform(now time.Time, i *instance, action vrrp.Action) {
+	switch a := action.(type) {
+	case vrrp.SendAdvert:
+		s.send(now, i, a)
+	case vrrp.Transition:
+		i.since, i.reason = now, a.Reason.String()
+		i.yield(now, a)
+		s.dirty = true
+		i.rounds.Stop()
+		if a.To == vrrp.Master && len(s.present(i)) > 0 {
+			i.rounds.Start(now, i.config.Announce) // what is added is announced then
 		}
+		s.unsettled = s.unsettled || a.To == vrrp.Initialize
+		s.emit(Transition{At: now, Instance: i.config.Name, From: a.From, To: a.To, Reason: i.reason, Peer: a.Peer})
+	case vrrp.Reannounce:
+		if now.Sub(i.contested) >= time.Second {
+			i.contested = now
+			i.rounds.Start(now, i.config.Announce)
+			s.emit(Contested{At: now, Instance: i.config.Name, Peer: a.Peer})
+		}
+	case vrrp.StandbyRefused:
+		i.config.Standby = false
+		s.emit(StandbyRefused{At: now, Instance: i.config.Name, Reason: a.Reason.String()})
+	case vrrp.Conflict:
+		s.conflict(now, i, a.Reason.String(), a.Peer)
 	}
 }
 
 // settle makes the machine what the states demand: VIPs, then announcements.
 func (s *Speaker) settle(now time.Time) {
-	if s.dirty {
-		s.dirty = false
-		s.hold(now)
-	}
-	for _, i := range s.instances {
-		if i.rounds.Due(now) {
-			s.announce(now, i)
-		}
+	if s.unsettled {
+		s.unsettled = false
+		s.review(now)
 	}
 	if s.forget() {
 		s.admit(now)
 	}
-	s.stop(now)
-}
-
-// announce announces the VIPs that are there.
-func (s *Speaker) announce(now time.Time, i *instance) {
-	present := slices.DeleteFunc(slices.Clone(i.config.Addresses), func(a netif.Address) bool { return !s.held[a] })
-	if err := s.sys.Announcer.Announce(present); err != nil {
-		s.emit(Failed{At: now, Instance: i.config.Name, Error: err.Error()})
+	s.flush(now)
+	if s.dirty && !s.keeper.busy {
+		s.hold(now)
 	}
+	for _, i := range s.instances {
+		if i.rounds.Due(now) {
+			s.sys.Announcer.Announce(s.present(i))
+		}
+	}
+	s.stop(now)
 }
 
 // stopPatience is how long a stop waits for the kernel to take VIPs away.
@@ -282,34 +301,28 @@ const stopPatience = 3 * time.Second
 
 // stop says that the last instance has left and its VIPs are gone.
 func (s *Speaker) stop(now time.Time) {
-	if !s.stopping || s.stopped || len(s.instances) > 0 {
+	if !s.stopping || s.stopped || slices.ContainsFunc(s.instances, (*instance).running) {
 		return
 	}
 	if s.stopBy.IsZero() {
 		s.stopBy = now.Add(stopPatience)
 	}
-	if s.holdError == "" || !now.Before(s.stopBy) {
-		s.stopped = true
-		s.emit(Stopped{Error: s.holdError})
+	gone := s.holdError == "" && !s.dirty && !s.keeper.busy
+	if !gone && now.Before(s.stopBy) {
+		return
 	}
-}
-
-// forget drops the instances that were told to leave and have, and reports
-// whether there were any.
-func (s *Speaker) forget() bool {
-	before := len(s.instances)
-	s.instances = slices.DeleteFunc(s.instances, func(i *instance) bool { return i.leaving && !i.running() })
-	if len(s.instances) == before {
-		return false
+	s.stopped = true
+	reason := s.holdError
+	if !gone && reason == "" {
+		reason = fmt.Sprintf("the kernel has not answered for %s", stopPatience)
 	}
-	s.closeUnusedConns()
-	return true
+	s.emit(Stopped{Error: reason})
 }
 
 // expire does everything whose time has come.
 func (s *Speaker) expire(now time.Time) {
 	for _, i := range s.instances {
-		s.perform(now, i, i.expire(now))
+		s.do(now, i, func() []vrrp.Action { return i.expire(now) })
 		if due(i.linger, now) {
 			i.linger = time.Time{}
 			s.dirty = true
@@ -317,7 +330,8 @@ func (s *Speaker) expire(now time.Time) {
 	}
 	if due(s.retryAt, now) {
 		s.retryAt = time.Time{}
-		s.linksChanged(now)
+		s.readLinks()
+		s.review(now)
 		s.dirty = true
 	}
 	if due(s.renewAt, now) {
@@ -328,6 +342,28 @@ func (s *Speaker) expire(now time.Time) {
 	}
 }
 
+// beat shows that the loop turns.
+func (s *Speaker) beat() {
+	if s.sys.Beat != nil {
+		s.sys.Beat()
+	}
+}
+
+// pace sets how often.
+func (s *Speaker) pace(interval time.Duration) {
+	if interval != s.beatInterval {
+		s.beatInterval = interval
+		s.beats.Reset(interval)
+	}
+}
+
+func (s System) ticker(pace time.Duration) Ticker {
+	if s.Ticker == nil {
+		return newGoTicker(pace)
+	}
+	return s.Ticker(pace)
+}
+
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
 
 // fail reports what the machine refused and sees that it is tried again.
@@ -336,6 +372,9 @@ func (s *Speaker) fail(now time.Time, instance string, err error) {
 	s.retryAt = now.Add(retryInterval)
 }
 
+// untilNext says when the loop has to turn again. Instances wait a moment, so
+// that those whose times are close together are done in one turn and their
+// adverts leave in one system call.
 func (s *Speaker) untilNext(now time.Time) time.Duration {
 	next := now.Add(time.Hour)
 	earlier := func(t time.Time, ok bool) {
@@ -344,12 +383,16 @@ func (s *Speaker) untilNext(now time.Time) time.Duration {
 		}
 	}
 	for _, i := range s.instances {
-		earlier(i.next())
+		at, ok := i.next()
+		earlier(at.Add(i.slack()), ok)
 		earlier(i.rounds.Next())
 		earlier(i.linger, !i.linger.IsZero())
 	}
-	earlier(s.renewAt, !s.renewAt.IsZero())
+	if !s.keeper.busy {
+		earlier(s.renewAt, !s.renewAt.IsZero())
+	}
 	earlier(s.retryAt, !s.retryAt.IsZero())
+	earlier(s.stopBy, !s.stopBy.IsZero() && !s.stopped)
 	earlier(s.noise.next())
 	return max(next.Sub(now), 0)
 }
@@ -361,12 +404,63 @@ func (s *Speaker) status() Status {
 	}
 	for _, i := range s.instances {
 		is := i.status()
-		for _, a := range i.config.Addresses {
-			if s.held[a] {
-				is.Held = append(is.Held, a)
-			}
-		}
+		is.Held = s.present(i)
 		st.Instances = append(st.Instances, is)
 	}
 	return st
+}
+
+// present returns the VIPs of an instance that are in the kernel.
+func (s *Speaker) present(i *instance) []netif.Address {
+	var present []netif.Address
+	for v := range i.config.vips() {
+		if s.held[v.Address] {
+			present = append(present, v.Address)
+		}
+	}
+	return present
+}
+
+// instanceOf returns the instance that an address is a VIP of, or nil.
+func (s *Speaker) instanceOf(a netip.Addr, ifname string) *instance {
+	for _, i := range s.instances {
+		for v := range i.config.vips() {
+			if v.Prefix.Addr() == a && v.Interface == ifname {
+				return i
+			}
+		}
+	}
+	return nil
+}
+
+// router is what a packet is for.
+type router struct {
+	wire
+	vrid uint8
+}
+
+func (s *Speaker) index() {
+	clear(s.routers)
+	clear(s.machines)
+	for _, i := range s.instances {
+		s.machines[i.machine] = i
+		for f := range i.groups {
+			s.routers[router{wire{i.config.Interface, f}, i.config.VRID}] = i
+		}
+	}
+}
+
+// forget drops the instances that were told to leave and have, VIPs included,
+// and reports whether there were any.
+func (s *Speaker) forget() bool {
+	before := len(s.instances)
+	s.instances = slices.DeleteFunc(s.instances, func(i *instance) bool {
+		return i.leaving && !i.running() && !s.dirty && !s.keeper.busy
+	})
+	if len(s.instances) == before {
+		return false
+	}
+	s.index()
+	s.closeUnusedConns()
+	return true
 }

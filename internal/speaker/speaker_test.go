@@ -26,7 +26,7 @@ func wait(d time.Duration) {
 func TestLoneSpeakerTakesTheVIPsAndAnnouncesThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4, vip6)}}
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4, vip6)}}
 		wait(3 * time.Second)
 		if got := r.vipCount(); got != 0 {
 			t.Fatalf("%d VIPs before the master-down interval", got)
@@ -53,7 +53,7 @@ func TestLoneSpeakerTakesTheVIPsAndAnnouncesThem(t *testing.T) {
 func TestLeasesAreRenewedThreeTimesInTheirLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
 		wait(settleTime)
 		before := r.count(&r.holds)
 		wait(12 * time.Second)
@@ -67,8 +67,8 @@ func TestPairHasOneMasterAndHandsOverWithoutAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := &segment{}
 		a, b := start(t, newHost(net, "192.0.2.1")), start(t, newHost(net, "192.0.2.2"))
-		a.commands <- Configure{[]Instance{instanceOf(150, vip4, vip6)}}
-		b.commands <- Configure{[]Instance{instanceOf(100, vip4, vip6)}}
+		a.commands <- Configure{Instances: []Instance{instanceOf(150, vip4, vip6)}}
+		b.commands <- Configure{Instances: []Instance{instanceOf(100, vip4, vip6)}}
 		wait(2 * settleTime)
 		if a.vipCount() != 2 || b.vipCount() != 0 {
 			t.Fatalf("VIPs: a %d, b %d; want all on a, which has the higher priority", a.vipCount(), b.vipCount())
@@ -96,9 +96,9 @@ func TestPreemptionLeavesNoGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := &segment{}
 		a, b := start(t, newHost(net, "192.0.2.1")), start(t, newHost(net, "192.0.2.2"))
-		b.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		b.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
 		wait(settleTime)
-		a.commands <- Configure{[]Instance{instanceOf(150, vip4)}}
+		a.commands <- Configure{Instances: []Instance{instanceOf(150, vip4)}}
 		both := 0
 		for range 5000 {
 			wait(time.Millisecond)
@@ -121,7 +121,7 @@ func TestPreemptionLeavesNoGap(t *testing.T) {
 func TestShutdownWithoutPeerEndsAtTheBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
 		wait(settleTime)
 		r.commands <- Shutdown{}
 		wait(1400 * time.Millisecond)
@@ -151,7 +151,7 @@ func TestInterfaceDownIsAFaultThatEndsByItself(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := start(t, newHost(&segment{}, "192.0.2.1"))
-				r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+				r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
 				wait(settleTime)
 				r.change(func() { test.down(r.host) })
 				synctest.Wait()
@@ -180,7 +180,7 @@ func TestInterfaceDownIsAFaultThatEndsByItself(t *testing.T) {
 func TestVIPRemovedBySomebodyElseIsPutBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4, vip6)}}
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4, vip6)}}
 		wait(2 * settleTime)
 		announced := r.count(&r.announced)
 		r.change(func() { delete(r.vips, netif.Address{Interface: "eth0", Prefix: netip.MustParsePrefix(vip4)}) })
@@ -212,10 +212,10 @@ func TestReloadDisturbsNothing(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := start(t, newHost(&segment{}, "192.0.2.1"))
-				r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+				r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
 				wait(settleTime)
 				before := len(seen[Transition](r))
-				r.commands <- Configure{[]Instance{test.reload}}
+				r.commands <- Configure{Instances: []Instance{test.reload}}
 				synctest.Wait()
 				if got := r.vipCount(); got != test.vips {
 					t.Errorf("%d VIPs after the reload, want %d", got, test.vips)
@@ -235,7 +235,7 @@ func TestReloadDisturbsNothing(t *testing.T) {
 func TestReloadThatRemovesAnInstanceHandsItOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
 		wait(settleTime)
 		r.commands <- Configure{}
 		wait(settleTime)
@@ -253,65 +253,10 @@ func TestReloadThatRemovesAnInstanceHandsItOver(t *testing.T) {
 	})
 }
 
-func TestBadPacketsAreCountedAndSaidSeldom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := start(t, newHost(&segment{}, "192.0.2.1"))
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
-		wait(settleTime)
-		group := vrrp.NewGroup(51, vrrp.IPv4, []netip.Addr{netip.MustParseAddr("192.0.2.10")})
-		group.SetLocal(netip.MustParseAddr("192.0.2.9"))
-		forged := vrrp.Packet{Payload: group.Advertisement(200, time.Second, nil), Source: netip.MustParseAddr("192.0.2.9"), Destination: vrrp.IPv4.Group(), TTL: 254}
-		const packets = 1500
-		for range packets {
-			r.segment.inject(nil, vrrp.IPv4, forged)
-			wait(2 * time.Millisecond)
-		}
-		wait(2 * time.Minute)
-		said := seen[Discarded](r)
-		if len(said) > 4 {
-			t.Errorf("said %d times within 3 s", len(said))
-		}
-		total := uint64(0)
-		for _, d := range said {
-			total += d.Count
-		}
-		if total != packets || said[0].Reason != vrrp.DiscardTTL {
-			t.Errorf("events tell of %d packets (%v), want %d (%v)", total, said[0].Reason, packets, vrrp.DiscardTTL)
-		}
-		r.commands <- Query{}
-		synctest.Wait()
-		if got := seen[Status](r)[0].Instances[0].Discarded["ttl"]; got != packets {
-			t.Errorf("counter says %d, want %d", got, packets)
-		}
-		if tr := seen[Transition](r); tr[len(tr)-1].To != vrrp.Master {
-			t.Errorf("forged packets moved the instance: %+v", tr)
-		}
-	})
-}
-
-func TestLowerPriorityMasterIsAnsweredByAnnouncements(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := start(t, newHost(&segment{}, "192.0.2.1"))
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
-		wait(3 * settleTime)
-		announced := r.count(&r.announced)
-		group := vrrp.NewGroup(51, vrrp.IPv4, []netip.Addr{netip.MustParseAddr("192.0.2.10")})
-		group.SetLocal(netip.MustParseAddr("192.0.2.9"))
-		r.segment.inject(nil, vrrp.IPv4, vrrp.Packet{Payload: group.Advertisement(50, time.Second, nil), Source: netip.MustParseAddr("192.0.2.9"), Destination: vrrp.IPv4.Group(), TTL: 255})
-		wait(200 * time.Millisecond)
-		if got := r.count(&r.announced) - announced; got != 5 {
-			t.Errorf("%d announcement rounds, want 5", got)
-		}
-		if got := seen[Contested](r); len(got) != 1 || got[0].Peer.String() != "192.0.2.9" {
-			t.Errorf("contested = %+v", got)
-		}
-	})
-}
-
 func TestRefusedVIPIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, newHost(&segment{}, "192.0.2.1"))
-		r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
 		wait(2 * time.Second)
 		r.host.mu.Lock()
 		r.host.holdErr = errors.New("no")
@@ -328,62 +273,4 @@ func TestRefusedVIPIsTriedAgain(t *testing.T) {
 			t.Errorf("%d VIPs after the kernel gave in, want 1", got)
 		}
 	})
-}
-
-func TestConfigurationOfAPeerThatDiffersIsSaidOnce(t *testing.T) {
-	for _, test := range []struct {
-		name     string
-		vip      string
-		interval time.Duration
-		want     string
-	}{
-		{"VIPs", "192.0.2.99", time.Second, "its list of VIPs differs from ours"},
-		{"interval", "192.0.2.10", 2 * time.Second, "its advert_interval is 2s"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := start(t, newHost(&segment{}, "192.0.2.1"))
-				r.commands <- Configure{[]Instance{instanceOf(100, vip4)}}
-				synctest.Wait()
-				group := vrrp.NewGroup(51, vrrp.IPv4, []netip.Addr{netip.MustParseAddr(test.vip)})
-				group.SetLocal(netip.MustParseAddr("192.0.2.9"))
-				for range 3 {
-					r.segment.inject(nil, vrrp.IPv4, vrrp.Packet{Payload: group.Advertisement(200, test.interval, nil), Source: netip.MustParseAddr("192.0.2.9"), Destination: vrrp.IPv4.Group(), TTL: 255})
-					wait(time.Second)
-				}
-				got := seen[Conflict](r)
-				if len(got) != 1 || got[0].Reason != test.want {
-					t.Errorf("conflicts = %+v, want one: %s", got, test.want)
-				}
-				if tr := seen[Transition](r); len(tr) != 1 {
-					t.Errorf("a peer that differs was not followed: %+v", tr)
-				}
-			})
-		})
-	}
-}
-
-// TestLateBackupListensFirst: adverts of a live master wait in the sockets when
-// this machine was paused.
-func TestLateBackupListensFirst(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	i := newInstance(now, instanceOf(100, vip4))
-	i.machine.Startup(now)
-	deadline, _ := i.machine.Next()
-	late := deadline.Add(time.Minute)
-	if got := i.expire(late); got != nil {
-		t.Fatalf("a minute late: %v, want to listen first", got)
-	}
-	next, ok := i.next()
-	if !ok || !next.After(late) {
-		t.Fatalf("next = %v, %t; want a moment later", next, ok)
-	}
-	if got := i.expire(next); len(got) == 0 {
-		t.Error("nobody was heard: want to take over")
-	}
-	i = newInstance(now, instanceOf(100, vip4))
-	i.machine.Startup(now)
-	if got := i.expire(deadline); len(got) == 0 {
-		t.Error("on time: want to take over at once")
-	}
 }

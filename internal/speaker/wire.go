@@ -20,17 +20,24 @@ func (w wire) String() string { return fmt.Sprintf("%s (%s)", w.ifname, w.family
 // conn is an open Conn with the goroutine that reads it.
 type conn struct {
 	Conn
-	wire   wire
-	index  int // of the interface that it is bound to
-	opened time.Time
-	done   chan struct{}
+	wire      wire
+	index     int // of the interface that it is bound to
+	opened    time.Time
+	done      chan struct{}
+	batches   chan *vrrp.Batch // free ones
+	outbox    vrrp.Outbox      // to be sent at the end of the turn
+	sendError string           // the last failed send, to say it once
 }
 
-// received is a packet, or the error that ended the Conn.
+// batchesPerConn lets the reader fill one while the other is worked on.
+const batchesPerConn = 2
+
+// received is what one read brought, or the error that ended the Conn.
 type received struct {
-	conn   *conn
-	packet vrrp.Packet
-	err    error
+	conn    *conn
+	packets []vrrp.Packet
+	batch   *vrrp.Batch // that the packets are in
+	err     error
 }
 
 // open returns why there can be no Conn on w, or nil.
@@ -45,7 +52,10 @@ func (s *Speaker) open(now time.Time, w wire, index int) error {
 	if err != nil {
 		return err
 	}
-	c := &conn{Conn: opened, wire: w, index: index, opened: now, done: make(chan struct{})}
+	c := &conn{Conn: opened, wire: w, index: index, opened: now, done: make(chan struct{}), batches: make(chan *vrrp.Batch, batchesPerConn)}
+	for range batchesPerConn {
+		c.batches <- new(vrrp.Batch)
+	}
 	s.conns[w] = c
 	s.readers.Go(func() { s.read(c) })
 	return nil
@@ -53,9 +63,15 @@ func (s *Speaker) open(now time.Time, w wire, index int) error {
 
 func (s *Speaker) read(c *conn) {
 	for {
-		p, err := c.ReadPacket(make([]byte, vrrp.ReadBufferSize))
+		var b *vrrp.Batch
 		select {
-		case s.packets <- received{c, p, err}:
+		case b = <-c.batches:
+		case <-c.done:
+			return
+		}
+		packets, err := c.ReadPackets(b)
+		select {
+		case s.packets <- received{c, packets, b, err}:
 		case <-c.done:
 			return
 		}
@@ -73,7 +89,8 @@ func (s *Speaker) reopen(now time.Time, c *conn, err error) {
 		s.fail(now, "", fmt.Errorf("receive on %s: %w", c.wire, err))
 		return
 	}
-	s.linksChanged(now)
+	s.readLinks()
+	s.review(now)
 }
 
 func (s *Speaker) closeConn(c *conn) {
@@ -101,25 +118,39 @@ func (s *Speaker) closeUnusedConns() {
 	}
 }
 
-// send sends one advert of an instance in each of its families.
+// send puts one advert of an instance in each of its families into the
+// outboxes.
 func (s *Speaker) send(now time.Time, i *instance, a vrrp.SendAdvert) {
-	failed := ""
-	for _, f := range []vrrp.Family{vrrp.IPv4, vrrp.IPv6} {
-		g := i.groups[f]
-		if g == nil {
-			continue
-		}
+	for f, g := range i.groups {
 		c := s.conns[wire{i.config.Interface, f}]
 		if c == nil {
 			continue
 		}
-		b := g.Advertisement(a.Priority, a.Interval, nil)
-		if err := c.WriteMessage(b, i.local[f]); err != nil && s.links[c.wire.ifname].Up {
-			failed = fmt.Sprintf("send advert of %s on %s: %v", i.config.Name, c.wire, err)
+		before := len(c.outbox.Messages)
+		g.AppendOutgoing(now, a.Priority, a.Interval, &c.outbox)
+		if _, unicast := i.config.Unicast[f]; unicast {
+			continue
+		}
+		for n := range c.outbox.Messages[before:] {
+			c.outbox.Messages[before+n].HardwareSource = i.virtualMAC[f]
 		}
 	}
-	if failed != "" && failed != i.sendError {
-		s.emit(Failed{At: now, Instance: i.config.Name, Error: failed})
+}
+
+// flush sends the adverts of this turn, those of a wire in one go.
+func (s *Speaker) flush(now time.Time) {
+	for _, c := range s.conns {
+		if len(c.outbox.Messages) == 0 {
+			continue
+		}
+		failed := ""
+		if err := c.Write(c.outbox.Messages); err != nil && s.links[c.wire.ifname].Up {
+			failed = fmt.Sprintf("send adverts on %s: %v", c.wire, err)
+		}
+		c.outbox.Reset()
+		if failed != "" && failed != c.sendError {
+			s.emit(Failed{At: now, Error: failed})
+		}
+		c.sendError = failed
 	}
-	i.sendError = failed
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // Action is what a [Machine] wants done. It is one of [SendAdvert],
-// [Transition], [Reannounce] and [Conflict]; all are plain, comparable values.
+// [Transition], [Reannounce], [StandbyRefused] and [Conflict]; all are plain,
+// comparable values.
 type Action interface{ action() }
 
 // SendAdvert asks for one advertisement on the wire of each family of the
@@ -22,7 +23,8 @@ type SendAdvert struct {
 }
 
 // Transition reports a change of state. On the way to Master the virtual
-// addresses are to be added and announced, on the way from Master removed.
+// addresses are to be added and announced, on the way from Master removed; with
+// [ReasonStalled] at once, since another router has them by then.
 type Transition struct {
 	From, To State
 	Reason   Reason
@@ -38,6 +40,13 @@ type Reannounce struct {
 	Peer netip.Addr
 }
 
+// StandbyRefused says that a master that was to go to standby remains master,
+// and out of standby.
+type StandbyRefused struct {
+	// Reason is [ReasonNoSuccessor].
+	Reason Reason
+}
+
 // Conflict reports a configuration fault seen in an advertisement. It comes
 // with each such advertisement, so that whoever logs it limits the rate.
 type Conflict struct {
@@ -47,15 +56,16 @@ type Conflict struct {
 	Peer netip.Addr
 }
 
-func (SendAdvert) action() {}
-func (Transition) action() {}
-func (Reannounce) action() {}
-func (Conflict) action()   {}
+func (SendAdvert) action()     {}
+func (Transition) action()     {}
+func (Reannounce) action()     {}
+func (StandbyRefused) action() {}
+func (Conflict) action()       {}
 
 // Reason says why a [Machine] did something.
 type Reason uint8
 
-// The reasons of transitions, then those of conflicts.
+// The reasons of transitions, of refusals, then those of conflicts.
 const (
 	// ReasonStartup: the instance was started, and waits as backup.
 	ReasonStartup Reason = iota
@@ -78,6 +88,23 @@ const (
 	ReasonHandOverBound
 	// ReasonInterfaceDown: the interface is down or gone.
 	ReasonInterfaceDown
+	// ReasonFault: what the instance depends on has failed.
+	ReasonFault
+	// ReasonSpeakerLost: the process that ran the instance is dead or silent.
+	ReasonSpeakerLost
+	// ReasonAdopted: the role of a dead process was taken over to hand it on.
+	ReasonAdopted
+	// ReasonStandby: the operator put the instance to standby, and another took
+	// over.
+	ReasonStandby
+	// ReasonStalled: this machine stood still for so long that another has
+	// taken over.
+	ReasonStalled
+	// ReasonSyncGroup: another member of the sync group moved.
+	ReasonSyncGroup
+
+	// ReasonNoSuccessor: nobody took over in time.
+	ReasonNoSuccessor
 
 	// ReasonSameAddress: a master of our priority sends from our address. The
 	// state does not change.
@@ -100,6 +127,13 @@ var reasons = [reasonCount]string{
 	ReasonHandedOver:     "handed over",
 	ReasonHandOverBound:  "hand-over bound passed",
 	ReasonInterfaceDown:  "interface not usable",
+	ReasonFault:          "tracked condition failed",
+	ReasonSpeakerLost:    "speaker process lost",
+	ReasonAdopted:        "adopted from a lost process",
+	ReasonStandby:        "standby",
+	ReasonStalled:        "this machine stood still",
+	ReasonSyncGroup:      "moved with the sync group",
+	ReasonNoSuccessor:    "nobody took over",
 	ReasonSameAddress:    "equal priority and equal address heard",
 	ReasonSecondOwner:    "second address owner heard",
 }

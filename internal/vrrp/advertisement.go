@@ -9,16 +9,20 @@ import (
 )
 
 const (
-	version           = 3
 	typeAdvertisement = 1
 
 	headerSize   = 8
+	authDataSize = 8
 	maxAddresses = 255
+
+	// Offsets of the fields of a message that change from one to the next.
+	atPriority = 2
+	atInterval = 4 // in version 2 the authentication type and the interval
+	atChecksum = 6
 )
 
-// ReadBufferSize is the room in octets that a receiver needs: the longest
-// message and one octet more, so that a longer one is seen to be so.
-const ReadBufferSize = headerSize + maxAddresses*16 + 1
+// MaxMessageSize is the size in octets of the longest message with its trailer.
+const MaxMessageSize = headerSize + maxAddresses*16 + trailerSize
 
 // Packet is a received IP datagram.
 type Packet struct {
@@ -31,102 +35,139 @@ type Packet struct {
 	TTL int
 }
 
-// Advertisement is the content of a VRRPv3 advertisement (RFC 9568 section
-// 5.2), whatever the address family.
+// AuthType is the Auth Type field of version 2 (RFC 3768 section 5.3.6).
+type AuthType uint8
+
+const (
+	// NoAuthentication is the only type of RFC 3768.
+	NoAuthentication AuthType = 0
+	// SimpleText is a password in clear text (RFC 2338 section 5.3.6.2, since
+	// then reserved): it tells virtual routers apart and protects nothing.
+	SimpleText AuthType = 1
+)
+
+// Advertisement is the content of an advertisement (RFC 9568 section 5.2, RFC
+// 3768 section 5.3), whatever the address family.
 type Advertisement struct {
+	// Version of the message.
+	Version Version
 	// VRID identifies the virtual router on its network: 1 to 255.
 	VRID uint8
 	// Priority is the sender's: 1 to 254, or [PriorityOwner], or
 	// [PriorityResign].
 	Priority uint8
 	// MaxAdvertInterval is the sender's interval: [MinInterval] to
-	// [MaxInterval] in units of [IntervalStep].
+	// [MaxInterval] in units of [IntervalStep]; in version 2 it is 1 to 255
+	// whole seconds.
 	MaxAdvertInterval time.Duration
 	// Addresses are those of the virtual router, 1 to 255 of one family; in
-	// IPv6 a link-local one is first.
+	// IPv6 over multicast a link-local one is first.
 	Addresses []netip.Addr
+	// AuthType and AuthData exist in version 2 only.
+	AuthType AuthType
+	AuthData [authDataSize]byte
 }
 
-// Parse decodes the message in p and applies every receive check of RFC 9568
-// section 7.1 that needs no local knowledge. The error is a [Discard]. The
-// result shares no memory with p.
+// Parse decodes the message in p and applies every receive check that needs no
+// configuration (RFC 9568 section 7.1). The error is a [Discard]. The result
+// shares no memory with p.
 func Parse(p Packet) (Advertisement, ChecksumForm, error) {
-	family := FamilyOf(p.Destination)
-	b := p.Payload
-	switch {
-	case p.Destination != family.Group():
-		return refuse(DiscardDestination)
-	case !plausibleSource(p.Source, family):
-		return refuse(DiscardSource)
-	case p.TTL != 255:
-		return refuse(DiscardTTL)
-	case len(b) < headerSize:
-		return refuse(DiscardShort)
-	case b[0]>>4 != version:
-		return refuse(DiscardVersion)
-	case b[0]&0xf != typeAdvertisement:
-		return refuse(DiscardType)
+	version := Version3
+	if len(p.Payload) > 0 && p.Payload[0]>>4 == uint8(Version2) {
+		version = Version2
 	}
-
-	count := int(b[3])
-	size := headerSize + count*family.addressSize()
-	switch {
-	case count == 0:
-		return refuse(DiscardNoAddresses)
-	case len(b) < size:
-		return refuse(DiscardShort)
-	case len(b) > size:
-		return refuse(DiscardLong)
-	}
-	form, ok := verifyChecksum(b, p.Source, p.Destination)
-	if !ok {
-		return refuse(DiscardChecksum)
-	}
-
-	// The four bits before the interval are reserved: ignored on receipt.
-	centiseconds := binary.BigEndian.Uint16(b[4:]) & maxCentiseconds
-	if centiseconds == 0 {
-		return refuse(DiscardZeroInterval)
-	}
-	addresses, err := parseAddresses(b[headerSize:], count, family)
+	f, err := cut(p, version)
 	if err != nil {
 		return Advertisement{}, 0, err
 	}
-	return Advertisement{
-		VRID:              b[1],
-		Priority:          b[2],
-		MaxAdvertInterval: time.Duration(centiseconds) * IntervalStep,
-		Addresses:         addresses,
-	}, form, nil
-}
-
-func refuse(d Discard) (Advertisement, ChecksumForm, error) {
-	return Advertisement{}, 0, d
-}
-
-// plausibleSource reports whether a router can have sent from a: its primary
-// IPv4 address or a link-local IPv6 address (RFC 9568 sections 5.1.1.1 and
-// 5.1.2.1).
-func plausibleSource(a netip.Addr, f Family) bool {
-	if f == IPv6 {
-		return a.Is6() && !a.Is4In6() && a.IsLinkLocalUnicast()
+	if len(f.rest) > 0 {
+		return Advertisement{}, 0, DiscardLong
 	}
-	limitedBroadcast := netip.AddrFrom4([4]byte{255, 255, 255, 255})
-	return a.Is4() && !a.IsUnspecified() && !a.IsLoopback() && !a.IsMulticast() && a != limitedBroadcast
+	form, ok := f.checksumForm(p, false)
+	if !ok {
+		return Advertisement{}, 0, DiscardChecksum
+	}
+	a := f.header()
+	if err := f.checkHeader(a); err != nil {
+		return Advertisement{}, 0, err
+	}
+	if a.Addresses, err = f.addresses(p.Destination.IsMulticast()); err != nil {
+		return Advertisement{}, 0, err
+	}
+	return a, form, nil
 }
 
-// parseAddresses decodes the list in b, which holds exactly count addresses.
-func parseAddresses(b []byte, count int, f Family) ([]netip.Addr, error) {
-	addresses := make([]netip.Addr, 0, count)
-	size := f.addressSize()
-	for ; len(b) > 0; b = b[size:] {
+// frame is a payload cut into its parts. Nothing but version, type and lengths
+// is checked.
+type frame struct {
+	version Version
+	family  Family
+	message []byte // header, addresses, in version 2 authentication data
+	list    []byte // the addresses in it
+	rest    []byte // what follows the message
+}
+
+// cut takes the payload of p for a message of the given version.
+func cut(p Packet, version Version) (frame, error) {
+	family := FamilyOf(p.Destination)
+	b := p.Payload
+	switch {
+	case len(b) < headerSize:
+		return frame{}, DiscardShort
+	case Version(b[0]>>4) != version, version == Version2 && family != IPv4:
+		return frame{}, DiscardVersion
+	case b[0]&0xf != typeAdvertisement:
+		return frame{}, DiscardType
+	}
+	endOfList := headerSize + int(b[3])*family.addressSize()
+	size := endOfList
+	if version == Version2 {
+		size += authDataSize
+	}
+	if len(b) < size {
+		return frame{}, DiscardShort
+	}
+	return frame{version, family, b[:size], b[headerSize:endOfList], b[size:]}, nil
+}
+
+// header decodes everything but the addresses.
+func (f frame) header() Advertisement {
+	b := f.message
+	a := Advertisement{Version: f.version, VRID: b[1], Priority: b[atPriority]}
+	if f.version == Version2 {
+		a.AuthType = AuthType(b[atInterval])
+		a.MaxAdvertInterval = time.Duration(b[atInterval+1]) * time.Second
+		copy(a.AuthData[:], b[len(b)-authDataSize:])
+		return a
+	}
+	// The four bits before the interval are reserved: ignored on receipt.
+	a.MaxAdvertInterval = time.Duration(binary.BigEndian.Uint16(b[atInterval:])&maxCentiseconds) * IntervalStep
+	return a
+}
+
+func (f frame) checkHeader(a Advertisement) error {
+	switch {
+	case len(f.list) == 0:
+		return DiscardNoAddresses
+	case a.MaxAdvertInterval == 0:
+		return DiscardZeroInterval
+	default:
+		return nil
+	}
+}
+
+// addresses decodes the list, which is not empty.
+func (f frame) addresses(linkLocalFirst bool) ([]netip.Addr, error) {
+	size := f.family.addressSize()
+	addresses := make([]netip.Addr, 0, len(f.list)/size)
+	for b := f.list; len(b) > 0; b = b[size:] {
 		a, _ := netip.AddrFromSlice(b[:size])
 		if a.Is4In6() {
 			return nil, DiscardAddressFamily
 		}
 		addresses = append(addresses, a)
 	}
-	if f == IPv6 && !addresses[0].IsLinkLocalUnicast() {
+	if linkLocalFirst && f.family == IPv6 && !addresses[0].IsLinkLocalUnicast() {
 		return nil, DiscardFirstAddress
 	}
 	return addresses, nil
@@ -144,14 +185,16 @@ func PeekVRID(payload []byte) (uint8, bool) {
 
 // AppendTo appends the message to b and returns the extended slice; it does
 // not allocate when b has room. The addresses of a, source and destination are
-// of one family. IPv6 messages are always in the PseudoHeader form, whatever
-// form says. An interval out of range is moved to the nearest legal one, and
-// addresses after the 255th are left out.
+// of one family. Messages of IPv6 are always in the PseudoHeader form and those
+// of version 2 in the MessageOnly form, whatever form says. An interval out of
+// range is moved to the nearest legal one, and addresses after the 255th are
+// left out.
 func (a Advertisement) AppendTo(b []byte, source, destination netip.Addr, form ChecksumForm) []byte {
+	version := a.Version.orDefault()
 	addresses := a.Addresses[:min(len(a.Addresses), maxAddresses)]
 	start := len(b)
-	b = append(b, version<<4|typeAdvertisement, a.VRID, a.Priority, uint8(len(addresses)))
-	b = binary.BigEndian.AppendUint16(b, uint16(legalInterval(a.MaxAdvertInterval)/IntervalStep))
+	b = append(b, uint8(version)<<4|typeAdvertisement, a.VRID, a.Priority, uint8(len(addresses)))
+	b = binary.BigEndian.AppendUint16(b, intervalField(version, a.AuthType, a.MaxAdvertInterval))
 	b = append(b, 0, 0)
 	for _, address := range addresses {
 		if address.Is4() {
@@ -162,12 +205,23 @@ func (a Advertisement) AppendTo(b []byte, source, destination netip.Addr, form C
 			b = append(b, octets[:]...)
 		}
 	}
-
-	message := b[start:]
-	sum := onesSum(0, message)
-	if form == PseudoHeader || FamilyOf(destination) == IPv6 {
-		sum += pseudoHeaderSum(source, destination, len(message))
+	if version == Version2 {
+		b = append(b, a.AuthData[:]...)
+		form = MessageOnly
+	} else if FamilyOf(destination) == IPv6 {
+		form = PseudoHeader
 	}
-	binary.BigEndian.PutUint16(message[6:], ^fold(sum))
+	message := b[start:]
+	sum := onesSum(0, message) + form.pseudoHeaderSum(source, destination, len(message))
+	binary.BigEndian.PutUint16(message[atChecksum:], ^fold(sum))
 	return b
+}
+
+// intervalField is the 16 bits that hold the interval.
+func intervalField(v Version, t AuthType, interval time.Duration) uint16 {
+	interval = v.legalInterval(interval)
+	if v == Version2 {
+		return uint16(t)<<8 | uint16(interval/time.Second)
+	}
+	return uint16(interval / IntervalStep)
 }

@@ -5,305 +5,315 @@ package vrrp
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"runtime"
-	"strings"
-	"syscall"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
-// readTimeout bounds the wait for a packet that should come.
-const readTimeout = 10 * time.Second
-
-// segment is two namespaces joined by a veth link, called v0 in both. The first
-// router has low4 and low6, the second high4 and high6.
-type segment struct {
-	low, high string
+// multicast is a as a router at source sends it.
+func multicast(a Advertisement, source netip.Addr) Outgoing {
+	group := FamilyOf(source).Group()
+	return Outgoing{Payload: a.AppendTo(nil, source, group, PseudoHeader), Source: source, Destination: group, TTL: TTL}
 }
 
-// newSegment makes a segment for the test and removes it afterwards.
-func newSegment(t *testing.T) segment {
-	t.Helper()
-	if os.Getenv("LVSHA_LAYER") != "namespaces" {
-		t.Skip("namespaces layer: run `make test-namespaces`")
-	}
-	if os.Getuid() != 0 {
-		t.Skip("network namespaces need root")
-	}
-	s := segment{
-		low:  fmt.Sprintf("vtst-%d-low", os.Getpid()),
-		high: fmt.Sprintf("vtst-%d-high", os.Getpid()),
-	}
-	ip := func(args string) {
-		t.Helper()
-		if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
-			t.Fatalf("ip %s: %v\n%s", args, err, out)
-		}
-	}
-	for _, ns := range []string{s.low, s.high} {
-		ip("netns add " + ns)
-		t.Cleanup(func() { ip("netns del " + ns) })
-	}
-	ip("-n " + s.low + " link add v0 type veth peer name v0 netns " + s.high)
-	addresses := map[string][]netip.Addr{s.low: {low4, low6}, s.high: {high4, high6}}
-	for ns, list := range addresses {
-		ip("-n " + ns + " link set v0 addrgenmode none")
-		ip("-n " + ns + " link set v0 up")
-		ip(fmt.Sprintf("-n %s addr add %s/24 dev v0", ns, list[0]))
-		ip(fmt.Sprintf("-n %s addr add %s/64 dev v0 nodad", ns, list[1]))
-	}
-	return s
+// unicast is a as a router at source sends it to a peer.
+func unicast(a Advertisement, source, destination netip.Addr, ttl int) Outgoing {
+	return Outgoing{Payload: a.AppendTo(nil, source, destination, PseudoHeader), Source: source, Destination: destination, TTL: ttl}
 }
 
-// in runs f with its thread in the namespace. Sockets made by f stay there.
-func in(t *testing.T, ns string, f func()) {
+// packet is m as the other side should receive it.
+func (m Outgoing) packet() Packet { return Packet{m.Payload, m.Source, m.Destination, m.TTL} }
+
+func write(t testing.TB, c *Conn, messages ...Outgoing) {
 	t.Helper()
-	runtime.LockOSThread()
-	home, err := netns.Get()
-	if err != nil {
+	if err := c.Write(messages); err != nil {
 		t.Fatal(err)
 	}
-	defer home.Close()
-	there, err := netns.GetFromName(ns)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer there.Close()
-	if err := netns.Set(there); err != nil {
-		t.Fatal(err)
-	}
-	f()
-	if err := netns.Set(home); err != nil {
-		t.Fatal(err) // the thread stays locked, and ends with its goroutine
-	}
-	runtime.UnlockOSThread()
 }
 
-// listenIn opens a Conn on v0 of the namespace.
-func listenIn(t *testing.T, ns string, f Family) *Conn {
-	t.Helper()
-	var c *Conn
-	var err error
-	in(t, ns, func() { c, err = Listen("v0", f) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
-}
-
-// reading delivers what c reads; the channel is closed when it is closed.
-func reading(t *testing.T, c *Conn) <-chan Packet {
-	packets := make(chan Packet, 64)
-	go func() {
-		defer close(packets)
-		buf := make([]byte, ReadBufferSize)
-		for {
-			p, err := c.ReadPacket(buf)
-			if err != nil {
-				if !errors.Is(err, net.ErrClosed) {
-					t.Errorf("reader: %v", err)
-				}
-				return
-			}
-			p.Payload = bytes.Clone(p.Payload)
-			packets <- p
-		}
-	}()
-	t.Cleanup(func() {
-		c.Close()
-		for range packets { // until the reader has ended
-		}
-	})
-	return packets
-}
-
-// receive waits for the next packet.
-func receive(t *testing.T, packets <-chan Packet) Packet {
-	t.Helper()
-	select {
-	case p, ok := <-packets:
-		if !ok {
-			t.Fatal("the reader ended")
-		}
-		return p
-	case <-time.After(readTimeout):
-		t.Fatalf("no packet for %v", readTimeout)
-		return Packet{}
-	}
-}
-
+// TestConnExchange sends each kind of message; what comes first is what was
+// sent, so that nothing else came, not even the sender's own.
 func TestConnExchange(t *testing.T) {
 	s := newSegment(t)
+	large := peerAdvert6
+	for i := range 200 {
+		large.Addresses = append(large.Addresses[:len(large.Addresses):len(large.Addresses)], netip.AddrFrom16([16]byte{0x20, 1, 15: byte(i)}))
+	}
+	virtual := multicast(peerAdvert4, low4)
+	virtual.HardwareSource = VirtualMAC(51, IPv4)
+	virtual6 := multicast(peerAdvert6, low6)
+	virtual6.HardwareSource = VirtualMAC(51, IPv6)
 	cases := []struct {
-		source netip.Addr
-		advert Advertisement
-		form   ChecksumForm
+		name string
+		send Outgoing
 	}{
-		{low4, peerAdvert4, MessageOnly},
-		{low6, peerAdvert6, PseudoHeader},
+		{"ipv4 multicast", multicast(peerAdvert4, low4)},
+		{"ipv6 multicast", multicast(peerAdvert6, low6)},
+		{"version 2", multicast(peerAdvert2, low4)},
+		{"ipv4 virtual MAC", virtual},
+		{"ipv6 virtual MAC", virtual6},
+		{"ipv6 larger than a frame", multicast(large, low6)},
+		{"ipv4 unicast", unicast(peerAdvert4, low4, high4, 255)},
+		{"ipv4 unicast TTL", unicast(peerAdvert4, low4, high4, 3)},
+		{"ipv6 unicast", unicast(peerAdvert6, low6, high6, 255)},
+		{"ipv6 unicast hop limit", unicast(peerAdvert6, low6, high6, 3)},
 	}
 	for _, c := range cases {
-		family := FamilyOf(c.source)
-		t.Run(family.String(), func(t *testing.T) {
-			sender := listenIn(t, s.low, family)
-			receiver := listenIn(t, s.high, family)
+		t.Run(c.name, func(t *testing.T) {
+			family := FamilyOf(c.send.Source)
+			sender, receiver := listenIn(t, s.low, family), listenIn(t, s.high, family)
 			packets, echo := reading(t, receiver), reading(t, sender)
-			message := c.advert.AppendTo(nil, c.source, family.Group(), c.form)
-			if err := sender.WriteMessage(message, c.source); err != nil {
-				t.Fatal(err)
-			}
-			want := Packet{Payload: message, Source: c.source, Destination: family.Group(), TTL: 255}
-			got := receive(t, packets)
-			if diff := cmp.Diff(want, got, compareAddr); diff != "" {
+			write(t, sender, c.send)
+			if diff := cmp.Diff(c.send.packet(), receive(t, packets), compareAddr); diff != "" {
 				t.Errorf("packet (-sent +received):\n%s", diff)
 			}
-			if _, form, err := Parse(got); err != nil || form != c.form {
-				t.Errorf("Parse: form %v, %v; want %v", form, err, c.form)
-			}
-
-			// A packet from the other side is the first that the sender hears:
-			// its own was not looped back.
-			from := high4
+			reply := multicast(peerAdvert4, high4)
 			if family == IPv6 {
-				from = high6
+				reply = multicast(peerAdvert6, high6)
 			}
-			reply := c.advert.AppendTo(nil, from, family.Group(), c.form)
-			if err := receiver.WriteMessage(reply, from); err != nil {
+			write(t, receiver, reply)
+			if got := receive(t, echo); got.Source != reply.Source {
+				t.Errorf("the sender heard %s first, want %s", got.Source, reply.Source)
+			}
+		})
+	}
+}
+
+// TestRule09ConnTTL: the TTL that a group judges is that of the packet.
+func TestRule09ConnTTL(t *testing.T) {
+	s := newSegment(t)
+	for _, c := range []struct {
+		name   string
+		config GroupConfig
+		advert Advertisement
+		source netip.Addr
+		ttl    int
+		want   error
+	}{
+		{"positive ipv4", config4, peerAdvert4, low4, 255, nil},
+		{"positive ipv6", config6, peerAdvert6, low6, 255, nil},
+		{"negative ipv4", config4, peerAdvert4, low4, 254, DiscardTTL},
+		{"negative ipv6", config6, peerAdvert6, low6, 64, DiscardTTL},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			packets := reading(t, listenIn(t, s.high, c.config.Family))
+			m := multicast(c.advert, c.source)
+			m.TTL = c.ttl
+			write(t, listenIn(t, s.low, c.config.Family), m)
+			if _, err := c.config.group().Receive(wallClock, receive(t, packets), ownParameters); err != c.want {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+// TestRule12Padding sends a frame whose IP datagram is shorter than the smallest
+// Ethernet payload, padded with octets that are no part of it.
+func TestRule12Padding(t *testing.T) {
+	s := newSegment(t)
+	for _, c := range []struct {
+		name    string
+		padding int
+	}{{"positive none", 0}, {"negative padding is cut off", 14}} {
+		t.Run(c.name, func(t *testing.T) {
+			packets := reading(t, listenIn(t, s.high, IPv4))
+			m := multicast(peerAdvert4, low4)
+			padded := m
+			padded.Payload = append(bytes.Clone(m.Payload), bytes.Repeat([]byte{0xee}, c.padding)...)
+			sender := listenIn(t, s.low, IPv4)
+			e := sender.framer.next(&padded)
+			sender.frames.prepare(e)
+			e.before[frameHeader+3] -= byte(c.padding) // total length
+			e.before[frameHeader+11] += byte(c.padding)
+			if err := errors.Join(sender.framer.flush(nil)...); err != nil {
 				t.Fatal(err)
 			}
-			if got := receive(t, echo); got.Source != from {
-				t.Errorf("the sender heard %s first, want %s", got.Source, from)
+			if diff := cmp.Diff(m.packet(), receive(t, packets), compareAddr); diff != "" {
+				t.Errorf("-sent +received:\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestConnReportsForeignTTLAndDestination(t *testing.T) {
+// TestRule25SourceMAC looks at the frames on the other side of the link.
+func TestRule25SourceMAC(t *testing.T) {
 	s := newSegment(t)
-	cases := []struct {
-		family  Family
-		to      unix.Sockaddr
-		level   int
-		options map[int]int
-		want    Discard
+	own := net.HardwareAddr{2, 0, 0, 0, 0, 7}
+	for _, c := range []struct {
+		name string
+		send Outgoing
+		set  net.HardwareAddr
+		want net.HardwareAddr
 	}{
-		{IPv4, &unix.SockaddrInet4{Addr: IPv4.Group().As4()}, unix.IPPROTO_IP,
-			map[int]int{unix.IP_MULTICAST_TTL: 254}, DiscardTTL},
-		{IPv4, &unix.SockaddrInet4{Addr: high4.As4()}, unix.IPPROTO_IP,
-			map[int]int{unix.IP_TTL: 255}, DiscardDestination},
-		{IPv6, &unix.SockaddrInet6{Addr: IPv6.Group().As16()}, unix.IPPROTO_IPV6,
-			map[int]int{unix.IPV6_MULTICAST_HOPS: 64}, DiscardTTL},
-		{IPv6, &unix.SockaddrInet6{Addr: high6.As16()}, unix.IPPROTO_IPV6,
-			map[int]int{unix.IPV6_UNICAST_HOPS: 255}, DiscardDestination},
-	}
-	for _, c := range cases {
-		t.Run(c.family.String()+" "+c.want.String(), func(t *testing.T) {
-			packets := reading(t, listenIn(t, s.high, c.family))
-			in(t, s.low, func() {
-				domain := unix.AF_INET
-				message := peerAdvert4.AppendTo(nil, low4, high4, PseudoHeader)
-				if c.family == IPv6 {
-					domain = unix.AF_INET6
-					message = peerAdvert6.AppendTo(nil, low6, high6, PseudoHeader)
-				}
-				fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_CLOEXEC, Protocol)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer unix.Close(fd)
-				if err := unix.BindToDevice(fd, "v0"); err != nil {
-					t.Fatal(err)
-				}
-				for option, value := range c.options {
-					if err := unix.SetsockoptInt(fd, c.level, option, value); err != nil {
-						t.Fatal(err)
-					}
-				}
-				if err := unix.Sendto(fd, message, 0, c.to); err != nil {
-					t.Fatal(err)
-				}
-			})
-			if _, _, err := Parse(receive(t, packets)); err != c.want {
-				t.Errorf("Parse: %v, want %v", err, c.want)
+		{"positive ipv4 virtual", multicast(peerAdvert4, low4), VirtualMAC(51, IPv4), VirtualMAC(51, IPv4)},
+		{"positive ipv6 virtual", multicast(peerAdvert6, low6), VirtualMAC(51, IPv6), VirtualMAC(51, IPv6)},
+		{"negative ipv4 the interface's own of now", multicast(peerAdvert4, low4), nil, own},
+		{"negative ipv6 the interface's own of now", multicast(peerAdvert6, low6), nil, own},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := FamilyOf(c.send.Source)
+			runIP(t, "-n "+s.low+" link set v0 address 02:00:00:00:00:08")
+			sender := listenIn(t, s.low, f)
+			frames := tap(t, s.high, etherType(f))
+			runIP(t, "-n "+s.low+" link set v0 address "+own.String())
+			c.send.HardwareSource = c.set
+			write(t, sender, c.send)
+			frame := nextFrame(t, frames)
+			want := append(append([]byte{}, groupMAC(f)...), c.want...)
+			if diff := cmp.Diff(want, frame[:12]); diff != "" {
+				t.Errorf("MAC addresses (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestChecklist12Padding sends a frame whose IP datagram is shorter than the smallest
-// Ethernet payload, padded with octets that are no part of it.
-func TestChecklist12Padding(t *testing.T) {
+// TestConnHearsNothingOfItsOwn: neither a macvlan with the virtual MAC on the
+// same interface nor a second Conn there brings back what was sent.
+func TestConnHearsNothingOfItsOwn(t *testing.T) {
 	s := newSegment(t)
-	packets := reading(t, listenIn(t, s.high, IPv4))
-	advert := peerAdvert4
-	advert.Addresses = vips4[:1]
-	message := advert.AppendTo(nil, low4, IPv4.Group(), MessageOnly)
+	runIP(t, "-n "+s.low+" link add m0 link v0 address 00:00:5e:00:01:33 type macvlan mode bridge")
+	runIP(t, "-n "+s.low+" link set m0 up")
+	for _, f := range []Family{IPv4, IPv6} {
+		sender, beside, peer := listenIn(t, s.low, f), listenIn(t, s.low, f), listenIn(t, s.high, f)
+		var macvlan *Conn
+		in(t, s.low, func() {
+			var err error
+			if macvlan, err = Listen("m0", f); err != nil {
+				t.Fatal(err)
+			}
+		})
+		heard := []<-chan Packet{reading(t, sender), reading(t, beside), reading(t, macvlan)}
+		m, reply := multicast(peerAdvert4, low4), multicast(peerAdvert4, high4)
+		if f == IPv6 {
+			m, reply = multicast(peerAdvert6, low6), multicast(peerAdvert6, high6)
+		}
+		virtual := m
+		virtual.HardwareSource = VirtualMAC(51, f)
+		write(t, sender, m, virtual)
+		frames := sender.frames
+		sender.frames = nil // as on a link that is no Ethernet
+		write(t, sender, m)
+		sender.frames = frames
+		write(t, peer, reply)
+		for i, packets := range heard {
+			if got := receive(t, packets); got.Source != reply.Source {
+				t.Errorf("%s: reader %d heard %s first, want %s", f, i, got.Source, reply.Source)
+			}
+		}
+	}
+}
 
-	header := []byte{0x45, 0, 0, uint8(20 + len(message)), 0, 0, 0, 0, 255, Protocol, 0, 0}
-	header = append(header, low4.AsSlice()...)
-	header = append(header, IPv4.Group().AsSlice()...)
-	sum := ^fold(onesSum(0, header))
-	header[10], header[11] = uint8(sum>>8), uint8(sum)
-	frame := append([]byte{0x01, 0, 0x5e, 0, 0, 0x12, 2, 0, 0, 0, 0, 1, 0x08, 0x00}, header...)
-	frame = append(frame, message...)
-	frame = append(frame, bytes.Repeat([]byte{0xee}, 60-len(frame))...)
-
+// TestRule21OwnPacketOverLoopback: a link that brings everything back, and is no
+// Ethernet.
+func TestRule21OwnPacketOverLoopback(t *testing.T) {
+	s := newSegment(t)
+	runIP(t, "-n "+s.low+" link set lo up")
+	runIP(t, "-n "+s.low+" addr add 198.18.0.1/32 dev lo")
+	own := netip.MustParseAddr("198.18.0.1")
+	var c *Conn
 	in(t, s.low, func() {
-		link, err := netlink.LinkByName("v0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer unix.Close(fd)
-		if err := unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: link.Attrs().Index}); err != nil {
+		var err error
+		if c, err = Listen("lo", IPv4); err != nil {
 			t.Fatal(err)
 		}
 	})
-	if diff := cmp.Diff(message, receive(t, packets).Payload); diff != "" {
-		t.Errorf("payload (-sent +received):\n%s", diff)
+	if c.frames != nil {
+		t.Error("the loopback link was taken for Ethernet")
 	}
+	packets := reading(t, c)
+	m := multicast(peerAdvert4, own)
+	write(t, c, m)
+	p := receive(t, packets)
+	if diff := cmp.Diff(m.packet(), p, compareAddr); diff != "" {
+		t.Errorf("-sent +received:\n%s", diff)
+	}
+	t.Run("positive another router", func(t *testing.T) {
+		if _, err := config4.router(low4).Receive(wallClock, p, ownParameters); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("negative own", func(t *testing.T) {
+		if _, err := config4.router(own).Receive(wallClock, p, ownParameters); err != DiscardOwnSource {
+			t.Errorf("got %v, want %v", err, DiscardOwnSource)
+		}
+	})
 }
 
-func TestConnCloseUnblocksReader(t *testing.T) {
+// TestConnBurst: all virtual routers of an interface speak at once, and their
+// peer hears all of them even when it reads late.
+func TestConnBurst(t *testing.T) {
 	s := newSegment(t)
 	for _, f := range []Family{IPv4, IPv6} {
-		c := listenIn(t, s.low, f)
-		done := make(chan error)
-		go func() {
-			_, err := c.ReadPacket(make([]byte, ReadBufferSize))
-			done <- err
-		}()
-		if err := c.Close(); err != nil {
-			t.Errorf("%s: close: %v", f, err)
+		sender, receiver := listenIn(t, s.low, f), listenIn(t, s.high, f)
+		var o Outbox
+		for vrid := 1; vrid <= 255; vrid++ {
+			c, source := config4, low4
+			if f == IPv6 {
+				c, source = config6, low6
+			}
+			c.VRID = uint8(vrid)
+			c.Addresses = slices.Repeat(c.Addresses, 10)
+			c.router(source).AppendOutgoing(wallClock, 100, time.Second, &o)
 		}
-		if err := <-done; !errors.Is(err, net.ErrClosed) {
-			t.Errorf("%s: reader got %v, want net.ErrClosed", f, err)
+		write(t, sender, o.Messages...)
+		packets := reading(t, receiver)
+		for i, m := range o.Messages {
+			if diff := cmp.Diff(m.packet(), receive(t, packets), compareAddr); diff != "" {
+				t.Fatalf("%s: message %d (-sent +received):\n%s", f, i, diff)
+			}
 		}
 	}
 }
 
-func TestConnForeignSourceIsRefused(t *testing.T) {
-	s := newSegment(t)
-	for _, source := range []netip.Addr{netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("fe80::99")} {
-		c := listenIn(t, s.low, FamilyOf(source))
-		err := c.WriteMessage([]byte{0x31}, source)
-		var errno syscall.Errno
-		if !errors.As(err, &errno) || !strings.Contains(err.Error(), source.String()) {
-			t.Errorf("write from %s: got %v, want the kernel's error with the address", source, err)
+// BenchmarkConnWrite compares frames with the way through the IP layer: 1 and
+// 255 multicast messages at once.
+func BenchmarkConnWrite(b *testing.B) {
+	s := newSegment(b)
+	ways := []struct {
+		name   string
+		choose func(*Conn)
+	}{
+		{"ip", func(c *Conn) { c.frames = nil }},
+		{"frames", func(*Conn) {}},
+		{"frames without qdisc", func(c *Conn) {
+			if err := c.frames.raw.Control(func(fd uintptr) {
+				if err := unix.SetsockoptInt(int(fd), unix.SOL_PACKET, unix.PACKET_QDISC_BYPASS, 1); err != nil {
+					b.Error(err)
+				}
+			}); err != nil {
+				b.Error(err)
+			}
+		}},
+	}
+	for _, way := range ways {
+		for _, n := range []int{1, 255} {
+			b.Run(way.name+"/"+map[int]string{1: "1", 255: "255"}[n], func(b *testing.B) {
+				var c *Conn
+				in(b, s.low, func() {
+					var err error
+					if c, err = Listen("v0", IPv4); err != nil {
+						b.Fatal(err)
+					}
+				})
+				defer c.Close()
+				if c.frames != nil {
+					defer c.frames.Close()
+				}
+				way.choose(c)
+				messages := make([]Outgoing, n)
+				for i := range messages {
+					messages[i] = multicast(peerAdvert4, low4)
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					write(b, c, messages...)
+				}
+			})
 		}
 	}
 }

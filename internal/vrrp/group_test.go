@@ -3,200 +3,26 @@
 package vrrp
 
 import (
+	"encoding/json"
 	"net/netip"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// ownParameters agree with peerAdvert4 and peerAdvert6.
-var ownParameters = Parameters{
-	Priority:       100,
-	AdvertInterval: time.Second,
-	Preempt:        true,
-	Families:       Families{IPv4: true, IPv6: true},
-}
-
-func newGroup4() *Group {
-	g := NewGroup(51, IPv4, vips4)
-	g.SetLocal(own4)
-	return g
-}
-
-func newGroup6(vips ...netip.Addr) *Group {
-	g := NewGroup(51, IPv6, vips)
-	g.SetLocal(own6)
-	return g
-}
-
-// counted returns counters of one received packet with further edits.
-func counted(edit func(*Counters)) Counters {
-	c := Counters{Received: 1}
-	if edit != nil {
-		edit(&c)
-	}
-	return c
-}
-
-// groupCase is one packet against one group.
-type groupCase struct {
-	name   string
-	group  *Group
-	own    Parameters
-	packet Packet
-	want   error
-	count  func(*Counters)
-}
-
-func runGroupCases(t *testing.T, cases []groupCase) {
-	t.Helper()
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			if _, err := c.group.Receive(c.packet, c.own); err != c.want {
-				t.Errorf("error: got %v, want %v", err, c.want)
-			}
-			if diff := cmp.Diff(counted(c.count), c.group.Counters()); diff != "" {
-				t.Errorf("counters (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// discarded counts one refused packet.
-func discarded(d Discard) func(*Counters) {
-	return func(c *Counters) { c.Discarded[d]++ }
-}
-
-func TestChecklist14VRID(t *testing.T) {
-	foreign := peerAdvert4
-	foreign.VRID = 52
-	runGroupCases(t, []groupCase{
-		{"ours", newGroup4(), ownParameters, packetOf(peerAdvert4, low4, MessageOnly, nil), nil, nil},
-		{"another", newGroup4(), ownParameters, packetOf(foreign, low4, MessageOnly, nil), DiscardVRID, discarded(DiscardVRID)},
-		{"ours in the other family", newGroup4(), ownParameters, packetOf(peerAdvert6, low6, PseudoHeader, nil),
-			DiscardDestination, discarded(DiscardDestination)},
-	})
-}
-
-func TestChecklist15Owner(t *testing.T) {
-	owner := ownParameters
-	owner.Priority = PriorityOwner
-	second := peerAdvert4
-	second.Priority = PriorityOwner
-	runGroupCases(t, []groupCase{
-		{"backup hears owner", newGroup4(), ownParameters, packetOf(second, low4, MessageOnly, nil), nil, nil},
-		{"owner hears backup", newGroup4(), owner, packetOf(peerAdvert4, low4, MessageOnly, nil), nil, nil},
-		{"owner hears owner", newGroup4(), owner, packetOf(second, low4, MessageOnly, nil), nil,
-			func(c *Counters) { c.DuplicateOwner++ }},
-	})
-}
-
-func TestChecklist17Interval(t *testing.T) {
-	slow := peerAdvert4
-	slow.MaxAdvertInterval = 2 * time.Second
-	fraction := ownParameters
-	fraction.AdvertInterval = time.Second + time.Millisecond
-	runGroupCases(t, []groupCase{
-		{"equal", newGroup4(), ownParameters, packetOf(peerAdvert4, low4, MessageOnly, nil), nil, nil},
-		{"equal as far as the wire tells", newGroup4(), fraction, packetOf(peerAdvert4, low4, MessageOnly, nil), nil, nil},
-		{"longer", newGroup4(), ownParameters, packetOf(slow, low4, MessageOnly, nil), nil,
-			func(c *Counters) { c.IntervalMismatch++ }},
-	})
-}
-
-func TestChecklist18Addresses(t *testing.T) {
-	global := netip.MustParseAddr("2001:db8::10")
-	list := func(a Advertisement, addresses ...netip.Addr) Advertisement {
-		a.Addresses = addresses
-		return a
-	}
-	mismatch := func(c *Counters) { c.AddressMismatch++ }
-	p4 := func(addresses ...netip.Addr) Packet {
-		return packetOf(list(peerAdvert4, addresses...), low4, MessageOnly, nil)
-	}
-	p6 := func(addresses ...netip.Addr) Packet {
-		return packetOf(list(peerAdvert6, addresses...), low6, PseudoHeader, nil)
-	}
-	runGroupCases(t, []groupCase{
-		{"equal", newGroup4(), ownParameters, p4(vips4...), nil, nil},
-		{"other order", newGroup4(), ownParameters, p4(vips4[1], vips4[0]), nil, nil},
-		{"one missing", newGroup4(), ownParameters, p4(vips4[0]), nil, mismatch},
-		{"one twice", newGroup4(), ownParameters, p4(vips4[0], vips4[0]), nil, mismatch},
-		{"one more", newGroup4(), ownParameters, p4(vips4[0], vips4[1], high4), nil, mismatch},
-		{"virtual link-local", newGroup6(vips6...), ownParameters, p6(vips6...), nil, nil},
-		{"another virtual link-local", newGroup6(vips6...), ownParameters, p6(high6, global), nil, mismatch},
-		{"no virtual link-local, peer's own first", newGroup6(global), ownParameters, p6(low6, global), nil, nil},
-		{"no virtual link-local, peer has one", newGroup6(global), ownParameters, p6(vips6...), nil, mismatch},
-		{"no virtual link-local, one missing", newGroup6(global), ownParameters, p6(low6), nil, mismatch},
-	})
-}
-
-func TestChecklist21OwnSource(t *testing.T) {
-	noAddress := NewGroup(51, IPv4, vips4)
-	zoned := NewGroup(51, IPv6, vips6)
-	zoned.SetLocal(own6.WithZone("eth0"))
-	runGroupCases(t, []groupCase{
-		{"peer", newGroup4(), ownParameters, packetOf(peerAdvert4, low4, MessageOnly, nil), nil, nil},
-		{"own ipv4", newGroup4(), ownParameters, packetOf(peerAdvert4, own4, MessageOnly, nil),
-			DiscardOwnSource, discarded(DiscardOwnSource)},
-		{"own ipv6 given with zone", zoned, ownParameters, packetOf(peerAdvert6, own6, PseudoHeader, nil),
-			DiscardOwnSource, discarded(DiscardOwnSource)},
-		{"no own address", noAddress, ownParameters, packetOf(peerAdvert4, own4, MessageOnly, nil), nil, nil},
-	})
-}
-
-func TestChecklist23Counters(t *testing.T) {
-	g := newGroup4()
-	bad := packetOf(peerAdvert4, low4, MessageOnly, func(p *Packet) { p.TTL = 1 })
-	good := packetOf(peerAdvert4, low4, MessageOnly, nil)
-	for range 3 {
-		if _, err := g.Receive(bad, ownParameters); err != DiscardTTL {
-			t.Fatalf("got %v, want %v", err, DiscardTTL)
-		}
-	}
-	if a, err := g.Receive(good, ownParameters); err != nil {
-		t.Fatal(err)
-	} else if diff := cmp.Diff(peerAdvert4, a, compareAddr); diff != "" {
-		t.Errorf("advertisement (-want +got):\n%s", diff)
-	}
-	g.Advertisement(100, time.Second, nil)
-
-	want := Counters{Received: 4, Sent: 1}
-	want.Discarded[DiscardTTL] = 3
-	if diff := cmp.Diff(want, g.Counters()); diff != "" {
-		t.Errorf("counters (-want +got):\n%s", diff)
-	}
-}
-
-// sent decodes what g would send.
-func sent(t *testing.T, g *Group, source netip.Addr) (Advertisement, ChecksumForm) {
-	t.Helper()
-	p := Packet{
-		Payload:     g.Advertisement(100, 250*time.Millisecond, nil),
-		Source:      source,
-		Destination: FamilyOf(source).Group(),
-		TTL:         255,
-	}
-	a, form, err := Parse(p)
-	if err != nil {
-		t.Fatalf("Parse(%x): %v", p.Payload, err)
-	}
-	return a, form
-}
-
-func TestChecklist13LearnedForm(t *testing.T) {
-	g := newGroup4()
+// TestLearnedForm: the checksum form follows the peers.
+func TestLearnedForm(t *testing.T) {
+	g := config4.group()
 	hear := func(source netip.Addr, form ChecksumForm) {
 		t.Helper()
-		if _, err := g.Receive(packetOf(peerAdvert4, source, form, nil), ownParameters); err != nil {
+		if _, err := g.Receive(wallClock, packetOf(peerAdvert4, source, form, nil), ownParameters); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want := func(when string, form ChecksumForm) {
 		t.Helper()
-		if _, got := sent(t, g, own4); got != form {
+		if _, got, _ := sentBy(t, g, 100, time.Second); got != form {
 			t.Errorf("%s: sent in form %v, want %v", when, got, form)
 		}
 	}
@@ -208,6 +34,8 @@ func TestChecklist13LearnedForm(t *testing.T) {
 	want("one peer of RFC 5798", PseudoHeader)
 	hear(low4, MessageOnly)
 	want("peer of RFC 9568 again", PseudoHeader)
+	g.Update(config4)
+	want("configured anew", PseudoHeader)
 	hear(high4, MessageOnly)
 	want("the peer of RFC 5798 upgraded", MessageOnly)
 
@@ -227,80 +55,229 @@ func TestChecklist13LearnedForm(t *testing.T) {
 	}
 }
 
-func TestChecklist13RefusedTeachesNothing(t *testing.T) {
-	g := newGroup4()
-	foreign := peerAdvert4
-	foreign.VRID = 52
-	if _, err := g.Receive(packetOf(foreign, high4, PseudoHeader, nil), ownParameters); err != DiscardVRID {
+func TestRefusedTeachesNothing(t *testing.T) {
+	g := config4.group()
+	if _, err := g.Receive(wallClock, packetOf(peerAdvert4, high4, PseudoHeader, octet(1, 52)), ownParameters); err != DiscardVRID {
 		t.Fatalf("got %v, want %v", err, DiscardVRID)
 	}
-	if _, form := sent(t, g, own4); form != MessageOnly {
+	if _, form, _ := sentBy(t, g, 100, time.Second); form != MessageOnly {
 		t.Errorf("sent in form %v after a refused packet, want %v", form, MessageOnly)
 	}
 }
 
-func TestChecklist24Fields(t *testing.T) {
-	got, _ := sent(t, newGroup4(), own4)
-	want := Advertisement{VRID: 51, Priority: 100, MaxAdvertInterval: 250 * time.Millisecond, Addresses: vips4}
-	if diff := cmp.Diff(want, got, compareAddr); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
+var (
+	global6     = netip.MustParseAddr("2001:db8::2")
+	globalPeer6 = netip.MustParseAddr("2001:db8::1")
+)
+
+func unicast4(edit func(*GroupConfig)) GroupConfig {
+	c := config4
+	c.Unicast = &Unicast{Peers: []netip.Addr{low4, high4}}
+	if edit != nil {
+		edit(&c)
+	}
+	return c
+}
+
+func TestUnicastReceive(t *testing.T) {
+	ours := to(own4.String())
+	ours6 := func(p *Packet) { p.Source, p.Destination = globalPeer6, global6; resum(p) }
+	distant := func(c *GroupConfig) { c.Unicast.MinTTL = 64 }
+	both := func(edits ...func(*Packet)) func(*Packet) {
+		return func(p *Packet) {
+			for _, edit := range edits {
+				edit(p)
+			}
+		}
+	}
+	form := func(f ChecksumForm) func(*Packet) {
+		return func(p *Packet) {
+			p.Payload = peerAdvert4.AppendTo(nil, p.Source, p.Destination, f)
+		}
+	}
+	compat := unicast4(func(c *GroupConfig) { c.ChecksumCompat = true })
+	v2 := config2.with(func(c *GroupConfig) { c.Unicast = &Unicast{Peers: []netip.Addr{low4}} })
+	v6 := config6.with(func(c *GroupConfig) { c.Unicast = &Unicast{Source: global6, Peers: []netip.Addr{globalPeer6}} })
+	v6LinkLocal := config6.with(func(c *GroupConfig) { c.Unicast = &Unicast{Peers: []netip.Addr{low6}} })
+	onlyGlobal := v6.with(func(c *GroupConfig) { c.Addresses = vips6[1:] })
+	otherSource := unicast4(func(c *GroupConfig) { c.Unicast.Source = netip.MustParseAddr("192.0.2.99") })
+	runRules(t, ownParameters, []ruleCase{
+		{"peer", unicast4(nil), peerAdvert4, low4, ours, nil, nil},
+		{"other peer", unicast4(nil), peerAdvert4, high4, ours, nil, nil},
+		{"no peer", unicast4(nil), peerAdvert4, low4, both(from("192.0.2.9"), ours), DiscardPeer, nil},
+		{"own source", unicast4(nil), peerAdvert4, own4, ours, DiscardOwnSource, nil},
+		{"own configured source", otherSource, peerAdvert4, low4, both(from("192.0.2.99"), to("192.0.2.99")), DiscardOwnSource, nil},
+		{"multicast", unicast4(nil), peerAdvert4, low4, nil, DiscardDestination, nil},
+		{"another address of ours", otherSource, peerAdvert4, low4, ours, DiscardDestination, nil},
+		{"configured address of ours", otherSource, peerAdvert4, low4, to("192.0.2.99"), nil, nil},
+		{"TTL 254", unicast4(nil), peerAdvert4, low4, both(ours, ttl(254)), DiscardTTL, nil},
+		{"distant TTL 64", unicast4(distant), peerAdvert4, low4, both(ours, ttl(64)), nil, nil},
+		{"distant TTL 63", unicast4(distant), peerAdvert4, low4, both(ours, ttl(63)), DiscardTTL, nil},
+		{"version 2", v2, peerAdvert2, low4, ours, nil, nil},
+		{"form message only", unicast4(nil), peerAdvert4, low4, both(ours, form(MessageOnly)), nil, nil},
+		{"form pseudo-header", unicast4(nil), peerAdvert4, low4, both(ours, form(PseudoHeader)), nil, nil},
+		{"form of the group", unicast4(nil), peerAdvert4, low4, both(ours, form(GroupPseudoHeader)), DiscardChecksum, nil},
+		{"compat form of the group", compat, peerAdvert4, low4, both(ours, form(GroupPseudoHeader)), nil, nil},
+		{"compat form pseudo-header", compat, peerAdvert4, low4, both(ours, form(PseudoHeader)), nil, nil},
+		{"compat form message only", compat, peerAdvert4, low4, both(ours, form(MessageOnly)), nil, nil},
+		{"ipv6 global", v6, peerAdvert6, low6, ours6, nil, nil},
+		{"ipv6 global addresses only", onlyGlobal, peerAdvert6.listing("2001:db8::10"), low6, ours6, nil, nil},
+		{"ipv6 link-local", v6LinkLocal, peerAdvert6, low6, to(own6.String()), nil, nil},
+		{"ipv6 to link-local instead", v6, peerAdvert6, low6, to(own6.String()), DiscardDestination, nil},
+	})
+}
+
+func TestUnicastWithoutAddressHearsNothing(t *testing.T) {
+	g := NewGroup(unicast4(nil))
+	p := packetOf(peerAdvert4, low4, MessageOnly, func(p *Packet) { p.Destination = netip.Addr{} })
+	if _, err := g.Receive(wallClock, p, ownParameters); err != DiscardDestination {
+		t.Errorf("got %v, want %v", err, DiscardDestination)
 	}
 }
 
-func TestChecklist26LinkLocalFirst(t *testing.T) {
-	global := netip.MustParseAddr("2001:db8::10")
-	virtual := netip.MustParseAddr("fe80::51")
+func TestUnicastSend(t *testing.T) {
 	cases := []struct {
-		name       string
-		configured []netip.Addr
-		want       []netip.Addr
+		name   string
+		config GroupConfig
+		source netip.Addr
+		form   ChecksumForm
+		ttl    int
 	}{
-		{"configured first", []netip.Addr{virtual, global}, []netip.Addr{virtual, global}},
-		{"configured last", []netip.Addr{global, virtual}, []netip.Addr{virtual, global}},
-		{"none configured", []netip.Addr{global}, []netip.Addr{own6, global}},
+		{"ipv4", unicast4(nil), own4, MessageOnly, 255},
+		{"ipv4 ttl", unicast4(func(c *GroupConfig) { c.Unicast.TTL = 3 }), own4, MessageOnly, 3},
+		{"ipv4 compat", unicast4(func(c *GroupConfig) { c.ChecksumCompat = true }), own4, GroupPseudoHeader, 255},
+		{"ipv6", config6.with(func(c *GroupConfig) {
+			c.Unicast = &Unicast{Source: global6, Peers: []netip.Addr{globalPeer6, netip.MustParseAddr("2001:db8::3")}}
+		}), global6, PseudoHeader, 255},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			configured := slices.Clone(c.configured)
-			got, _ := sent(t, newGroup6(configured...), own6)
-			if diff := cmp.Diff(c.want, got.Addresses, compareAddr); diff != "" {
-				t.Errorf("list (-want +got):\n%s", diff)
+			g := c.config.group()
+			var o Outbox
+			g.AppendOutgoing(wallClock, 7, time.Second, &o)
+			o.Reset() // it has grown: what follows shares its memory
+			g.AppendOutgoing(wallClock, 100, time.Second, &o)
+			var want []Outgoing
+			for _, peer := range c.config.Unicast.Peers {
+				a := Advertisement{VRID: 51, Priority: 100, MaxAdvertInterval: time.Second, Addresses: c.config.Addresses}
+				want = append(want, Outgoing{
+					Payload: a.AppendTo(nil, c.source, peer, c.form), Source: c.source, Destination: peer, TTL: c.ttl,
+				})
 			}
-			if diff := cmp.Diff(c.configured, configured, compareAddr); diff != "" {
-				t.Errorf("the caller's list was changed (-before +after):\n%s", diff)
+			if diff := cmp.Diff(want, o.Messages, compareAddr); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if got := g.Counters().Sent; got != uint64(2*len(want)) {
+				t.Errorf("%d counted as sent, want %d", got, 2*len(want))
+			}
+			first := g.Advertisement(wallClock, 100, time.Second, nil)
+			if diff := cmp.Diff(want[0].Payload, first); diff != "" {
+				t.Errorf("Advertisement (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestSetLocalFollowsInterface(t *testing.T) {
-	g := newGroup6(netip.MustParseAddr("2001:db8::10"))
-	g.SetLocal(high6)
-	if got, _ := sent(t, g, high6); got.Addresses[0] != high6 {
-		t.Errorf("first address %s, want the new link-local address %s", got.Addresses[0], high6)
+// TestOutboxKeepsEarlierMessages: payloads stay when the outbox grows, and a
+// group may add to it twice.
+func TestOutboxKeepsEarlierMessages(t *testing.T) {
+	g := signed4(Enforce).group()
+	var o Outbox
+	var want [][]byte
+	for i := range 200 {
+		if i == 100 {
+			want = nil
+			o.Reset()
+		}
+		g.AppendOutgoing(wallClock, uint8(i), time.Second, &o)
+		want = append(want, append([]byte(nil), o.Messages[i%100].Payload...))
+	}
+	for i, m := range o.Messages {
+		if diff := cmp.Diff(want[i], m.Payload); diff != "" {
+			t.Errorf("message %d (-then +now):\n%s", i, diff)
+		}
+	}
+	o.Reset()
+	if len(o.Messages) != 0 {
+		t.Errorf("%d messages after Reset", len(o.Messages))
 	}
 }
 
-func TestKeepalivedMessageIsReproduced(t *testing.T) {
-	for _, c := range captures(t) {
-		a, _, err := Parse(c.packet())
-		if err != nil {
+func TestGroupConfigTravelsAsJSON(t *testing.T) {
+	want := signed4(Permissive).with(func(c *GroupConfig) {
+		c.Version, c.Password = Version3, "secret"
+		c.Unicast = &Unicast{Source: own4, Peers: []netip.Addr{low4}, TTL: 64, MinTTL: 60}
+		c.Auth.Replay, c.Auth.Window = ReplayMonotonic, time.Minute
+	})
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got GroupConfig
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	if diff := cmp.Diff(want, got, compareAddr); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", text, diff)
+	}
+}
+
+// TestSendingDoesNotAllocate covers every kind of message.
+func TestSendingDoesNotAllocate(t *testing.T) {
+	for name, c := range map[string]GroupConfig{
+		"ipv4": config4, "ipv6": config6, "version 2": config2, "signed": signed4(Enforce), "unicast": unicast4(nil),
+	} {
+		g := c.group()
+		b := make([]byte, 0, MaxMessageSize)
+		if n := testing.AllocsPerRun(100, func() { g.Advertisement(wallClock, 100, time.Second, b) }); n != 0 {
+			t.Errorf("%s: Advertisement: %v allocations, want 0", name, n)
+		}
+		var o Outbox
+		if n := testing.AllocsPerRun(100, func() {
+			o.Reset()
+			g.AppendOutgoing(wallClock, 100, time.Second, &o)
+		}); n != 0 {
+			t.Errorf("%s: AppendOutgoing: %v allocations, want 0", name, n)
+		}
+	}
+}
+
+func TestReceivingDoesNotAllocate(t *testing.T) {
+	g := config6.group()
+	p := packetOf(peerAdvert6, low6, PseudoHeader, nil)
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := g.Receive(wallClock, p, ownParameters); err != nil {
 			t.Fatal(err)
 		}
-		g := NewGroup(a.VRID, FamilyOf(c.source), a.Addresses)
-		g.SetLocal(c.source)
-		g.learn(peer{source: high4, form: PseudoHeader})
-		got := g.Advertisement(a.Priority, a.MaxAdvertInterval, nil)
-		if diff := cmp.Diff(c.message, got); diff != "" {
-			t.Errorf("%s (-keepalived +ours):\n%s", c.name, diff)
-		}
+	}); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
 	}
 }
 
-func TestAdvertisementDoesNotAllocate(t *testing.T) {
-	g := newGroup6(vips6...)
-	buf := make([]byte, 0, ReadBufferSize)
-	if n := testing.AllocsPerRun(100, func() { g.Advertisement(100, time.Second, buf) }); n != 0 {
-		t.Errorf("%v allocations a message, want 0", n)
+func BenchmarkAppendOutgoing(b *testing.B) {
+	for _, c := range []struct {
+		name   string
+		config GroupConfig
+	}{{"ipv4", config4}, {"ipv6", config6}, {"signed", signed4(Enforce)}} {
+		b.Run(c.name, func(b *testing.B) {
+			g := c.config.group()
+			var o Outbox
+			b.ReportAllocs()
+			for b.Loop() {
+				o.Reset()
+				g.AppendOutgoing(wallClock, 100, time.Second, &o)
+			}
+		})
+	}
+}
+
+func BenchmarkReceive(b *testing.B) {
+	g := config4.group()
+	p := packetOf(peerAdvert4, low4, MessageOnly, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := g.Receive(wallClock, p, ownParameters); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -14,34 +14,71 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
+// pair is a way for keepalived and us to be one virtual router.
+type pair struct {
+	name       string
+	ours       GroupConfig
+	interval   time.Duration
+	keepalived string // what its instance has more
+}
+
+var pairs = []pair{
+	{"ipv4", config4, 100 * time.Millisecond, "version 3"},
+	{"ipv6", config6, 100 * time.Millisecond, "version 3"},
+	{"ipv4 unicast", config4.with(func(c *GroupConfig) { c.Unicast = &Unicast{Peers: []netip.Addr{high4}} }), 100 * time.Millisecond, `
+		version 3
+		unicast_src_ip 192.0.2.3
+		unicast_peer {
+			192.0.2.1
+		}`},
+	{"ipv4 unicast old checksum", config4.with(func(c *GroupConfig) {
+		c.Unicast, c.ChecksumCompat = &Unicast{Peers: []netip.Addr{high4}}, true
+	}), 100 * time.Millisecond, `
+		version 3
+		old_unicast_checksum
+		unicast_src_ip 192.0.2.3
+		unicast_peer {
+			192.0.2.1
+		}`},
+	{"ipv6 unicast", config6.with(func(c *GroupConfig) {
+		c.Unicast = &Unicast{Peers: []netip.Addr{high6}, MinTTL: 64} // keepalived sends with 64
+	}), 100 * time.Millisecond, `
+		version 3
+		unicast_src_ip fe80::3
+		unicast_peer {
+			fe80::1
+		}`},
+	{"version 2 password", config2.with(func(c *GroupConfig) { c.Password = "secret" }), time.Second, `
+		version 2
+		authentication {
+			auth_type PASS
+			auth_pass secret
+		}`},
+}
+
 // startKeepalived runs keepalived in the segment's high namespace with one
 // instance of the given priority; stop ends it gracefully.
-func startKeepalived(t *testing.T, s segment, f Family, priority uint8) (stop func()) {
+func startKeepalived(t *testing.T, s segment, p pair, priority uint8) (stop func()) {
 	t.Helper()
 	program, err := exec.LookPath("keepalived")
 	if err != nil {
 		t.Skip("keepalived is not installed")
 	}
-	vips := vips4
-	if f == IPv6 {
-		vips = vips6
-	}
+	vips := p.ours.Addresses
 	conf := fmt.Sprintf(`
-global_defs {
-	vrrp_version 3
-}
 vrrp_instance vtst {
 	state BACKUP
 	interface v0
 	virtual_router_id 51
 	priority %d
-	advert_int 0.1
+	advert_int %v
 	virtual_ipaddress {
 		%s
 		%s
 	}
+	%s
 }
-`, priority, vips[0], vips[1])
+`, priority, p.interval.Seconds(), vips[0], vips[1], p.keepalived)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "keepalived.conf")
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
@@ -79,23 +116,25 @@ type router struct {
 	packets <-chan Packet
 	own     Parameters
 	source  netip.Addr
+	outbox  Outbox
 }
 
-func newRouter(t *testing.T, s segment, f Family, priority uint8) *router {
+func newRouter(t *testing.T, s segment, p pair, priority uint8) *router {
+	f := p.ours.Family
 	r := &router{
 		T:      t,
 		conn:   listenIn(t, s.low, f),
-		group:  NewGroup(51, f, vips4),
+		group:  NewGroup(p.ours),
 		source: low4,
 		own: Parameters{
 			Priority:       priority,
-			AdvertInterval: 100 * time.Millisecond,
+			AdvertInterval: p.interval,
 			Preempt:        true,
 			Families:       Families{IPv4: f == IPv4, IPv6: f == IPv6},
 		},
 	}
 	if f == IPv6 {
-		r.group, r.source = NewGroup(51, f, vips6), low6
+		r.source = low6
 	}
 	r.group.SetLocal(r.source)
 	r.machine = NewMachine(r.own)
@@ -121,7 +160,7 @@ func (r *router) until(what string, actions []Action, done func() bool) {
 		}
 		select {
 		case p := <-r.packets:
-			a, err := r.group.Receive(p, r.own)
+			a, err := r.group.Receive(time.Now(), p, r.own)
 			if err != nil {
 				r.Fatalf("keepalived's packet %x from %s: %v", p.Payload, p.Source, err)
 			}
@@ -137,8 +176,9 @@ func (r *router) until(what string, actions []Action, done func() bool) {
 func (r *router) perform(action Action) {
 	switch action := action.(type) {
 	case SendAdvert:
-		message := r.group.Advertisement(action.Priority, action.Interval, nil)
-		if err := r.conn.WriteMessage(message, r.source); err != nil {
+		r.outbox.Reset()
+		r.group.AppendOutgoing(time.Now(), action.Priority, action.Interval, &r.outbox)
+		if err := r.conn.Write(r.outbox.Messages); err != nil {
 			r.Error(err)
 		}
 	case Transition:
@@ -149,13 +189,13 @@ func (r *router) perform(action Action) {
 // TestKeepalivedPair lets keepalived be first our master, then our backup, then
 // our successor.
 func TestKeepalivedPair(t *testing.T) {
-	for _, f := range []Family{IPv4, IPv6} {
-		t.Run(f.String(), func(t *testing.T) {
-			s := newSegment(t)
+	for _, p := range pairs {
+		t.Run(p.name, func(t *testing.T) {
+			s, f := newSegment(t), p.ours.Family
 			holds := func() bool { return holdsAddress(t, s.high, f) }
 
-			stop := startKeepalived(t, s, f, 150)
-			r := newRouter(t, s, f, 100)
+			stop := startKeepalived(t, s, p, 150)
+			r := newRouter(t, s, p, 100)
 			r.until("keepalived is followed", r.machine.Startup(time.Now()), func() bool {
 				return holds() && r.machine.State() == Backup && r.group.Counters().Received > 3
 			})

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Machine is the state machine of one instance (RFC 9568 section 6.4).
+// Machine is the state machine of one instance (RFC 9568 section 6.4, RFC 3768
+// section 6.4).
 //
 // An instance may hold both families: it is one election with advertisements on
 // both wires, and hearing either keeps a backup a backup. Between equal
@@ -18,10 +19,12 @@ import (
 // The caller performs the returned actions in order, and calls Expire when the
 // time of Next has come. There is one timer, and calls to Expire that come
 // before its time do nothing, so that the event of a replaced timer can never
-// fire. Machine is pure and not safe for concurrent use.
+// fire. A machine in a [SyncGroup] is told everything through [SyncGroup.Do].
+// Machine is pure and not safe for concurrent use.
 type Machine struct {
 	own   Parameters
 	local map[Family]netip.Addr
+	group *SyncGroup // nil: alone
 
 	state State
 	since time.Time
@@ -39,8 +42,18 @@ type Machine struct {
 	resigned bool
 	// waitingSince is when Master_Down_Timer was started.
 	waitingSince time.Time
+	// resignedAt is when the last resignation was heard.
+	resignedAt time.Time
+	// listenUntil is the end of the startup delay.
+	listenUntil time.Time
+	// lowerSince is when the first of an unbroken row of advertisements of
+	// lower priority was heard; zero: none was.
+	lowerSince time.Time
+	// standby: Master_Down_Timer does not run.
+	standby bool
 
 	handOver handOver
+	rivals   [2]rival // over IPv4 and IPv6
 }
 
 // NewMachine returns a machine in Initialize.
@@ -51,15 +64,27 @@ func NewMachine(p Parameters) *Machine {
 // State returns the current state. A master that hands over is still Master.
 func (m *Machine) State() State { return m.state }
 
-// HandingOver reports whether the machine is a master that was shut down and
-// waits for a peer to take over.
-func (m *Machine) HandingOver() bool { return m.handOver.active() }
+// HandingOver reports whether the machine is a master that gives its role up
+// and waits for a peer to take over.
+func (m *Machine) HandingOver() bool { return m.handOver.purpose != noHandOver }
+
+// InStandby reports whether the machine is in standby: it never becomes master.
+// One that still hands over is not.
+func (m *Machine) InStandby() bool { return m.standby && !m.HandingOver() }
 
 // Since returns the time of the last transition; zero before the first.
 func (m *Machine) Since() time.Time { return m.since }
 
 // Next returns when Expire must be called; false when no timer runs.
-func (m *Machine) Next() (time.Time, bool) { return m.timer, !m.timer.IsZero() }
+func (m *Machine) Next() (time.Time, bool) {
+	if m.timer.IsZero() {
+		return time.Time{}, false
+	}
+	if m.state == Backup {
+		return m.group.takeOverTime(m)
+	}
+	return m.timer, true
+}
 
 // SetLocal tells the machine the address that advertisements of family f are
 // sent from. Without one, any router of equal priority wins.
@@ -67,18 +92,20 @@ func (m *Machine) SetLocal(f Family, a netip.Addr) {
 	m.local[f] = a.WithZone("")
 }
 
+// leads reports whether the machine is a master that means to stay.
+func (m *Machine) leads() bool { return m.state == Master && !m.HandingOver() }
+
 // Startup starts the instance (RFC 9568 section 6.4.1). It does nothing in a
 // state other than Initialize.
 func (m *Machine) Startup(now time.Time) []Action {
 	if m.state != Initialize {
 		return nil
 	}
-	if m.own.Priority == PriorityOwner {
+	if !m.own.listensFirst() && !m.standby && !m.group.blocks(m) {
 		return m.becomeMaster(now, ReasonOwner, netip.Addr{})
 	}
-	m.masterInterval = m.own.AdvertInterval
-	m.master = netip.Addr{}
-	m.waitForMaster(now, false)
+	m.listenUntil = now.Add(m.own.StartupDelay)
+	m.waitForAny(now)
 	return []Action{m.transition(now, Backup, ReasonStartup, netip.Addr{})}
 }
 
@@ -109,8 +136,9 @@ func (m *Machine) Receive(now time.Time, f Family, a Advertisement, source netip
 
 // Expire tells the machine the time. It does nothing before the time of Next.
 func (m *Machine) Expire(now time.Time) []Action {
+	next, ok := m.Next()
 	switch {
-	case m.timer.IsZero() || now.Before(m.timer):
+	case !ok || now.Before(next):
 		return nil
 	case m.HandingOver():
 		return m.expireHandOver(now)
@@ -130,21 +158,48 @@ func (m *Machine) Expire(now time.Time) []Action {
 // receiveAsBackup follows the master or lets Master_Down_Timer run on. It never
 // leaves Backup.
 func (m *Machine) receiveAsBackup(now time.Time, a Advertisement, source netip.Addr) {
-	preempt := m.own.Preempt || m.own.Priority == PriorityOwner
 	switch {
 	case a.Priority == PriorityResign:
 		m.master = source
+		m.resignedAt = now
+		m.lowerSince = time.Time{}
 		m.waitForMaster(now, true)
-	case !preempt || a.Priority >= m.own.Priority:
-		m.follow(now, a, source)
+	case !m.preempts(now, a.Priority):
+		m.follow(now, a.MaxAdvertInterval, source)
 	}
 }
 
-// follow takes the sender of a for the master.
-func (m *Machine) follow(now time.Time, a Advertisement, source netip.Addr) {
+// preempts reports whether a living master of the given priority is not to be
+// followed.
+func (m *Machine) preempts(now time.Time, priority uint8) bool {
+	if priority >= m.own.Priority {
+		m.lowerSince = time.Time{}
+		return false
+	}
+	if m.lowerSince.IsZero() {
+		m.lowerSince = now
+	}
+	switch {
+	case m.standby || now.Before(m.listenUntil):
+		return false
+	case m.own.Priority == PriorityOwner:
+		return true
+	default:
+		return m.own.Preempt && now.Sub(m.lowerSince) >= m.own.PreemptDelay
+	}
+}
+
+// follow takes source for the master.
+func (m *Machine) follow(now time.Time, interval time.Duration, source netip.Addr) {
 	m.master = source
-	m.masterInterval = legalInterval(a.MaxAdvertInterval)
+	m.masterInterval = m.own.learned(interval)
 	m.waitForMaster(now, false)
+}
+
+// waitForAny starts Master_Down_Timer without a master to follow.
+func (m *Machine) waitForAny(now time.Time) {
+	m.lowerSince = time.Time{}
+	m.follow(now, m.own.AdvertInterval, netip.Addr{})
 }
 
 // waitForMaster starts Master_Down_Timer: for the skew time when the master
@@ -152,21 +207,28 @@ func (m *Machine) follow(now time.Time, a Advertisement, source netip.Addr) {
 func (m *Machine) waitForMaster(now time.Time, resigned bool) {
 	m.waitingSince = now
 	m.resigned = resigned
-	m.timer = m.masterDownTime()
+	m.setMasterDownTimer()
 }
 
-// masterDownTime is when Master_Down_Timer ends by the current parameters.
-func (m *Machine) masterDownTime() time.Time {
-	if m.resigned {
-		return m.waitingSince.Add(skewTime(m.own.Priority, m.masterInterval))
+// setMasterDownTimer sets the timer by the current parameters.
+func (m *Machine) setMasterDownTimer() {
+	switch {
+	case m.standby:
+		m.timer = time.Time{}
+		return
+	case m.resigned:
+		m.timer = m.waitingSince.Add(m.own.Version.skewTime(m.own.Priority, m.masterInterval))
+	default:
+		m.timer = m.waitingSince.Add(m.own.Version.masterDownInterval(m.own.Priority, m.masterInterval))
 	}
-	return m.waitingSince.Add(masterDownInterval(m.own.Priority, m.masterInterval))
+	m.timer = later(m.timer, m.listenUntil)
 }
 
 // becomeMaster advertises before it reports the transition: peers should hear
 // it before any work on addresses begins.
 func (m *Machine) becomeMaster(now time.Time, r Reason, peer netip.Addr) []Action {
 	m.timer = now.Add(m.own.AdvertInterval)
+	m.rivals = [2]rival{}
 	return []Action{m.advert(m.own.Priority), m.transition(now, Master, r, peer)}
 }
 
@@ -198,7 +260,11 @@ func (m *Machine) receiveAsMaster(now time.Time, f Family, a Advertisement, sour
 
 // stepDown leaves the role to the sender of a.
 func (m *Machine) stepDown(now time.Time, a Advertisement, r Reason, source netip.Addr) []Action {
-	m.follow(now, a, source)
+	if !m.group.decides(m) && !m.insists(now, a, source) {
+		return nil
+	}
+	m.lowerSince = time.Time{}
+	m.follow(now, a.MaxAdvertInterval, source)
 	return []Action{m.transition(now, Backup, r, source)}
 }
 
@@ -216,61 +282,6 @@ func (m *Machine) advertise(now time.Time) []Action {
 		m.timer = now.Add(m.own.AdvertInterval)
 	}
 	return []Action{m.advert(m.own.Priority)}
-}
-
-// Events from outside the RFC's machine, and its shutdown.
-
-// Shutdown stops the instance. A backup goes to Initialize at once. A master
-// makes before it breaks: it resigns, stays Master while it hands over, and
-// goes to Initialize when a peer has taken over or a bound has passed.
-func (m *Machine) Shutdown(now time.Time) []Action {
-	switch {
-	case m.HandingOver():
-		return nil
-	case m.state == Master:
-		return m.beginHandOver(now)
-	default:
-		return m.initialize(now, ReasonShutdown, netip.Addr{})
-	}
-}
-
-// Halt stops the instance at once and sends nothing: there is no working
-// interface to send on. Startup starts it again.
-func (m *Machine) Halt(now time.Time, r Reason) []Action {
-	return m.initialize(now, r, netip.Addr{})
-}
-
-// Update takes new parameters. It changes no state by itself: a backup's timer
-// is computed anew and runs on from where it was started, a master tells its
-// peers at once, and a hand-over goes on as it began.
-func (m *Machine) Update(now time.Time, p Parameters) []Action {
-	before := m.own
-	m.own = p.legal()
-	switch {
-	case m.state == Initialize, m.HandingOver():
-		return nil
-	case m.state == Backup:
-		if !m.master.IsValid() {
-			m.masterInterval = m.own.AdvertInterval
-		}
-		m.timer = m.masterDownTime()
-		return nil
-	case before.Priority == m.own.Priority && before.AdvertInterval == m.own.AdvertInterval:
-		return nil
-	default:
-		m.timer = now.Add(m.own.AdvertInterval)
-		return []Action{m.advert(m.own.Priority)}
-	}
-}
-
-// initialize goes to Initialize, if not there already.
-func (m *Machine) initialize(now time.Time, r Reason, peer netip.Addr) []Action {
-	if m.state == Initialize {
-		return nil
-	}
-	m.timer = time.Time{}
-	m.handOver = handOver{}
-	return []Action{m.transition(now, Initialize, r, peer)}
 }
 
 func (m *Machine) transition(now time.Time, to State, r Reason, peer netip.Addr) Transition {

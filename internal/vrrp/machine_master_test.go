@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-func TestChecklist48AdverTimer(t *testing.T) {
+func TestRule48AdverTimer(t *testing.T) {
 	cases := []struct {
 		name string
 		late time.Duration
 		next time.Duration // from when the machine was told the time
 	}{
-		{"on time", 0, time.Second},
-		{"late", 300 * time.Millisecond, 700 * time.Millisecond},
-		{"late by almost an interval", time.Second - 1, 1},
-		{"late by an interval", time.Second, time.Second},
-		{"late by many", time.Minute, time.Second},
+		{"positive on time", 0, time.Second},
+		{"positive late", 300 * time.Millisecond, 700 * time.Millisecond},
+		{"positive late by almost an interval", time.Second - 1, 1},
+		{"negative late by an interval", time.Second, time.Second},
+		{"negative late by many", time.Minute, time.Second},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestChecklist48AdverTimer(t *testing.T) {
 	}
 }
 
-func TestChecklist48NoDrift(t *testing.T) {
+func TestRule48NoDrift(t *testing.T) {
 	r := newMaster(t, 100, nil)
 	became := r.now
 	for i := range 1000 {
@@ -45,15 +45,22 @@ func TestChecklist48NoDrift(t *testing.T) {
 	}
 }
 
-func TestChecklist49MasterHearsResignation(t *testing.T) {
-	r := newMaster(t, 100, nil)
-	r.after(400 * time.Millisecond)
-	r.want(r.hear(PriorityResign, high4), advert100)
-	r.wantState(Master)
-	r.wantTimer(time.Second)
+func TestRule49MasterHearsResignation(t *testing.T) {
+	t.Run("positive", func(t *testing.T) {
+		r := newMaster(t, 100, nil)
+		r.after(400 * time.Millisecond)
+		r.want(r.hear(PriorityResign, high4), advert100)
+		r.wantState(Master)
+		r.wantTimer(time.Second)
+	})
+	t.Run("negative not while handing over", func(t *testing.T) {
+		r := newMaster(t, 100, nil)
+		r.Shutdown(r.now)
+		r.want(r.hear(PriorityResign, high4))
+	})
 }
 
-func TestChecklist50MasterStepsDown(t *testing.T) {
+func TestRule50MasterStepsDown(t *testing.T) {
 	both := Families{IPv4: true, IPv6: true}
 	cases := []struct {
 		name     string
@@ -62,12 +69,12 @@ func TestChecklist50MasterStepsDown(t *testing.T) {
 		source   netip.Addr
 		reason   Reason
 	}{
-		{"higher", both, 101, low4, ReasonHigherPriority},
-		{"higher over ipv6", both, 101, low6, ReasonHigherPriority},
-		{"owner", both, PriorityOwner, low4, ReasonHigherPriority},
-		{"equal, higher address", both, 100, high4, ReasonHigherAddress},
-		{"equal, higher ipv6 address, no ipv4", Families{IPv6: true}, 100, high6, ReasonHigherAddress},
-		{"equal, address unsigned", both, 100, netip.MustParseAddr("193.0.0.1"), ReasonHigherAddress},
+		{"positive higher", both, 101, low4, ReasonHigherPriority},
+		{"positive higher over ipv6", both, 101, low6, ReasonHigherPriority},
+		{"positive owner", both, PriorityOwner, low4, ReasonHigherPriority},
+		{"positive equal, higher address", both, 100, high4, ReasonHigherAddress},
+		{"positive equal, higher ipv6 address, no ipv4", Families{IPv6: true}, 100, high6, ReasonHigherAddress},
+		{"positive equal, address unsigned", both, 100, netip.MustParseAddr("193.0.0.1"), ReasonHigherAddress},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -81,15 +88,36 @@ func TestChecklist50MasterStepsDown(t *testing.T) {
 	}
 }
 
-func TestChecklist51MasterAsserts(t *testing.T) {
+func TestRule50OneFamilyDecides(t *testing.T) {
+	for name, source := range map[string]netip.Addr{"lower": low6, "higher": high6, "own": own6} {
+		t.Run("negative equal priority over ipv6, address "+name, func(t *testing.T) {
+			r := newMaster(t, 100, nil)
+			r.want(r.hear(100, source))
+			r.wantState(Master)
+		})
+	}
+	t.Run("positive without an address of its own any equal one wins", func(t *testing.T) {
+		r := newMaster(t, 100, nil)
+		r.SetLocal(IPv4, netip.Addr{})
+		r.want(r.hear(100, low4), Transition{Master, Backup, ReasonHigherAddress, low4})
+	})
+	t.Run("positive version 2 keeps its interval", func(t *testing.T) {
+		r := newMaster(t, 100, func(p *Parameters) { p.Version = Version2 })
+		r.hearInterval(200, high4, 9*time.Second)
+		r.wantState(Backup)
+		r.wantTimer(down100)
+	})
+}
+
+func TestRule51MasterAsserts(t *testing.T) {
 	cases := []struct {
 		name     string
 		priority uint8
 		source   netip.Addr
 	}{
-		{"lower", 99, high4},
-		{"lower over ipv6", 99, high6},
-		{"equal, lower address", 100, low4},
+		{"positive lower", 99, high4},
+		{"positive lower over ipv6", 99, high6},
+		{"positive equal, lower address", 100, low4},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -100,49 +128,46 @@ func TestChecklist51MasterAsserts(t *testing.T) {
 			r.wantTimer(600 * time.Millisecond)
 		})
 	}
-}
-
-func TestChecklist50OneFamilyDecides(t *testing.T) {
-	for _, source := range []netip.Addr{low6, high6, own6} {
+	t.Run("negative not while handing over", func(t *testing.T) {
 		r := newMaster(t, 100, nil)
-		r.want(r.hear(100, source))
-		r.wantState(Master)
-	}
+		r.Shutdown(r.now)
+		r.want(r.hear(50, low4))
+	})
 }
 
-func TestChecklist50NoLocalAddressLoses(t *testing.T) {
-	r := newMaster(t, 100, nil)
-	r.SetLocal(IPv4, netip.Addr{})
-	r.want(r.hear(100, low4), Transition{Master, Backup, ReasonHigherAddress, low4})
-}
-
-func TestChecklist52SameAddress(t *testing.T) {
+func TestRule52SameAddress(t *testing.T) {
 	r := newMaster(t, 100, nil)
 	r.after(400 * time.Millisecond)
-	r.want(r.hear(100, own4), Conflict{ReasonSameAddress, own4})
-	r.wantState(Master)
-	r.wantTimer(600 * time.Millisecond)
-	r.want(r.hear(100, low4), advert100, Reannounce{Peer: low4})
+	t.Run("positive said, nothing changes", func(t *testing.T) {
+		r.want(r.hear(100, own4), Conflict{ReasonSameAddress, own4})
+		r.wantState(Master)
+		r.wantTimer(600 * time.Millisecond)
+	})
+	t.Run("negative another address", func(t *testing.T) {
+		r.want(r.hear(100, low4), advert100, Reannounce{Peer: low4})
+	})
 }
 
-func TestChecklist53TwoOwners(t *testing.T) {
-	newOwner := func() *rig {
+func TestRule53TwoOwners(t *testing.T) {
+	newOwner := func(t *testing.T) *rig {
 		r := newRig(t, PriorityOwner, nil)
 		r.Startup(r.now)
 		return r
 	}
-	advert := SendAdvert{Priority: PriorityOwner, Interval: time.Second}
-
-	alone := newOwner()
-	alone.want(alone.hear(254, low4), advert, Reannounce{low4})
-
-	higher := newOwner()
-	higher.want(higher.hear(PriorityOwner, low4), Conflict{ReasonSecondOwner, low4}, advert, Reannounce{low4})
-	higher.wantState(Master)
-
-	lower := newOwner()
-	lower.want(lower.hear(PriorityOwner, high4),
-		Conflict{ReasonSecondOwner, high4}, Transition{Master, Backup, ReasonHigherAddress, high4})
-	lower.want(lower.hear(PriorityOwner, high4), Conflict{ReasonSecondOwner, high4})
-	lower.wantState(Backup)
+	t.Run("positive the higher address stays", func(t *testing.T) {
+		r := newOwner(t)
+		r.want(r.hear(PriorityOwner, low4), Conflict{ReasonSecondOwner, low4}, advert255, Reannounce{low4})
+		r.wantState(Master)
+	})
+	t.Run("positive the lower address steps down", func(t *testing.T) {
+		r := newOwner(t)
+		r.want(r.hear(PriorityOwner, high4),
+			Conflict{ReasonSecondOwner, high4}, Transition{Master, Backup, ReasonHigherAddress, high4})
+		r.want(r.hear(PriorityOwner, high4), Conflict{ReasonSecondOwner, high4})
+		r.wantState(Backup)
+	})
+	t.Run("negative the other is none", func(t *testing.T) {
+		r := newOwner(t)
+		r.want(r.hear(254, low4), advert255, Reannounce{low4})
+	})
 }

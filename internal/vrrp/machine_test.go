@@ -113,89 +113,117 @@ func (r *rig) wantNoTimer() {
 // advert100 is what a machine of priority 100 sends.
 var advert100 = SendAdvert{Priority: 100, Interval: time.Second}
 
-func TestChecklist05Skew(t *testing.T) {
+// advert255 is what an owner sends.
+var advert255 = SendAdvert{Priority: PriorityOwner, Interval: time.Second}
+
+func TestSkewTime(t *testing.T) {
 	cases := []struct {
+		version        Version
 		priority       uint8
 		interval, want time.Duration
 	}{
-		{1, time.Second, 996093750 * time.Nanosecond},
-		{100, time.Second, 609375 * time.Microsecond},
-		{254, time.Second, 7812500 * time.Nanosecond},
-		{254, 10 * time.Millisecond, 78125 * time.Nanosecond},
-		{255, 10 * time.Millisecond, 39062 * time.Nanosecond},
-		{1, MaxInterval, 40790039062 * time.Nanosecond},
+		{Version3, 1, time.Second, 996093750 * time.Nanosecond},
+		{Version3, 100, time.Second, 609375 * time.Microsecond},
+		{Version3, 254, time.Second, 7812500 * time.Nanosecond},
+		{Version3, 254, 10 * time.Millisecond, 78125 * time.Nanosecond},
+		{Version3, 255, 10 * time.Millisecond, 39062 * time.Nanosecond},
+		{Version3, 1, MaxInterval, 40790039062 * time.Nanosecond},
+		{Version2, 100, time.Second, 609375 * time.Microsecond},
+		{Version2, 100, 255 * time.Second, 609375 * time.Microsecond},
 	}
 	for _, c := range cases {
-		if got := skewTime(c.priority, c.interval); got != c.want {
-			t.Errorf("priority %d, interval %v: skew %v, want %v", c.priority, c.interval, got, c.want)
+		if got := c.version.skewTime(c.priority, c.interval); got != c.want {
+			t.Errorf("version %d, priority %d, interval %v: skew %v, want %v", c.version, c.priority, c.interval, got, c.want)
 		}
 	}
 }
 
-func TestChecklist06DownInterval(t *testing.T) {
-	r := newBackup(t, 100, nil)
-	r.wantTimer(down100)
-	r.hearInterval(200, high4, 200*time.Millisecond)
-	r.wantTimer(down100 / 5)
-}
-
-func TestChecklist07OwnerPreemptsAlways(t *testing.T) {
-	r := newBackup(t, 100, func(p *Parameters) { p.Preempt = false })
-	p := ownParameters
-	p.Priority, p.Preempt = PriorityOwner, false
-	r.Update(r.now, p)
-	r.after(time.Second)
-	before, _ := r.Next()
-	r.want(r.hear(200, high4))
-	if after, _ := r.Next(); !after.Equal(before) {
-		t.Errorf("an owner without preempt waits for priority 200: timer moved by %v", after.Sub(before))
+func TestEffectivePriority(t *testing.T) {
+	cases := []struct {
+		base          uint8
+		contributions []int
+		want          uint8
+	}{
+		{100, nil, 100},
+		{100, []int{-30, 10}, 80},
+		{100, []int{-253}, 1},
+		{100, []int{200, -100}, 200},
+		{254, []int{1}, 254},
+		{PriorityOwner, []int{-100}, PriorityOwner},
+	}
+	for _, c := range cases {
+		if got := EffectivePriority(c.base, c.contributions); got != c.want {
+			t.Errorf("%d with %v: got %d, want %d", c.base, c.contributions, got, c.want)
+		}
 	}
 }
 
-func TestChecklist22NotRunning(t *testing.T) {
-	r := newRig(t, 100, nil)
-	for _, priority := range []uint8{PriorityResign, 50, 100, PriorityOwner} {
-		r.want(r.hear(priority, high4))
+func TestRule29StartupOwner(t *testing.T) {
+	t.Run("positive master at once", func(t *testing.T) {
+		r := newRig(t, PriorityOwner, nil)
+		r.want(r.Startup(r.now), advert255, Transition{From: Initialize, To: Master, Reason: ReasonOwner})
+		r.wantTimer(time.Second)
+	})
+	listens := map[string]func(*Parameters){
+		"negative InitialBackup": func(p *Parameters) { p.InitialBackup = true },
+		"negative StartupDelay":  func(p *Parameters) { p.StartupDelay = time.Millisecond },
 	}
-	r.want(r.Expire(r.now))
-	r.want(r.Shutdown(r.now))
-	r.want(r.Halt(r.now, ReasonInterfaceDown))
-	r.wantState(Initialize)
-	r.wantNoTimer()
-	if !r.Since().IsZero() {
-		t.Errorf("Since: got %v before the first transition, want zero", r.Since())
+	for name, edit := range listens {
+		t.Run(name, func(t *testing.T) {
+			r := newBackup(t, PriorityOwner, edit)
+			r.wantTimer(3*time.Second + time.Second/256)
+			r.after(time.Second)
+			r.hear(254, high4) // an owner preempts
+			r.wantTimer(2*time.Second + time.Second/256)
+			r.want(r.expire(), advert255, Transition{From: Backup, To: Master, Reason: ReasonMasterDown})
+		})
 	}
+	t.Run("negative not started twice", func(t *testing.T) {
+		r := newRig(t, PriorityOwner, nil)
+		r.Startup(r.now)
+		r.want(r.Startup(r.now))
+	})
 }
 
-func TestChecklist22FamilyNotConfigured(t *testing.T) {
-	r := newMaster(t, 100, func(p *Parameters) { p.Families = Families{IPv4: true} })
-	r.want(r.hear(200, high6))
-	r.wantState(Master)
-	r.want(r.hear(200, high4), Transition{Master, Backup, ReasonHigherPriority, high4})
-}
-
-func TestChecklist29StartupOwner(t *testing.T) {
-	r := newRig(t, PriorityOwner, nil)
-	r.want(r.Startup(r.now),
-		SendAdvert{Priority: PriorityOwner, Interval: time.Second},
-		Transition{From: Initialize, To: Master, Reason: ReasonOwner})
-	r.wantState(Master)
-	r.wantTimer(time.Second)
-}
-
-func TestChecklist30Startup(t *testing.T) {
-	r := newBackup(t, 100, nil)
-	r.wantState(Backup)
-	r.wantTimer(down100)
-	if !r.Since().Equal(start) {
-		t.Errorf("Since: got %v, want %v", r.Since(), start)
-	}
-	r.want(r.Startup(r.now))
-
-	r.hearInterval(200, high4, 10*time.Second)
-	r.Shutdown(r.now)
-	r.Startup(r.now)
-	r.wantTimer(down100) // what was learned before is forgotten
+func TestRule30Startup(t *testing.T) {
+	t.Run("positive backup by its own interval", func(t *testing.T) {
+		r := newBackup(t, 100, nil)
+		r.wantTimer(down100)
+		if !r.Since().Equal(start) {
+			t.Errorf("Since: got %v, want %v", r.Since(), start)
+		}
+	})
+	t.Run("negative what was learned before is forgotten", func(t *testing.T) {
+		r := newBackup(t, 100, nil)
+		r.want(r.Startup(r.now))
+		r.hearInterval(200, high4, 10*time.Second)
+		r.Shutdown(r.now)
+		r.Startup(r.now)
+		r.wantTimer(down100)
+	})
+	delayed := func(p *Parameters) { p.StartupDelay = 10 * time.Second }
+	t.Run("positive StartupDelay on a dead segment", func(t *testing.T) {
+		r := newBackup(t, 100, delayed)
+		r.wantTimer(10 * time.Second)
+		r.Update(r.now, ownParameters)
+		r.wantTimer(10 * time.Second)
+		r.want(r.expire(), advert100, Transition{From: Backup, To: Master, Reason: ReasonMasterDown})
+	})
+	t.Run("negative StartupDelay does not preempt nor succeed", func(t *testing.T) {
+		r := newBackup(t, 100, delayed)
+		r.after(time.Second)
+		r.hear(PriorityResign, low4)
+		r.wantTimer(9 * time.Second)
+		r.after(8 * time.Second)
+		r.hear(50, low4)
+		r.wantTimer(down100)
+		r.after(2 * time.Second)
+		r.hear(50, low4)
+		r.wantTimer(down100 - 2*time.Second)
+	})
+	t.Run("negative InitialBackup is nothing to a backup", func(t *testing.T) {
+		newBackup(t, 100, func(p *Parameters) { p.InitialBackup = true }).wantTimer(down100)
+	})
 }
 
 func TestHalt(t *testing.T) {
@@ -208,16 +236,27 @@ func TestHalt(t *testing.T) {
 	}
 }
 
+func TestFamilyNotConfigured(t *testing.T) {
+	r := newMaster(t, 100, func(p *Parameters) { p.Families = Families{IPv4: true} })
+	r.want(r.hear(200, high6))
+	r.wantState(Master)
+	r.want(r.hear(200, high4), Transition{Master, Backup, ReasonHigherPriority, high4})
+}
+
 func TestParametersOutOfRange(t *testing.T) {
-	m := NewMachine(Parameters{Families: Families{IPv4: true}})
-	m.Startup(start)
-	next, _ := m.Next()
-	if down := next.Sub(start); down < 3*MinInterval {
-		t.Errorf("zero parameters: master-down interval %v, want at least %v", down, 3*MinInterval)
+	cases := []struct {
+		give, want Parameters
+	}{
+		{Parameters{}, Parameters{Version: Version3, Priority: 1, AdvertInterval: MinInterval}},
+		{Parameters{Version: 7, PreemptDelay: -1, StartupDelay: -1}, Parameters{Version: Version3, Priority: 1, AdvertInterval: MinInterval}},
+		{Parameters{Version: Version2, Priority: 9, AdvertInterval: time.Millisecond},
+			Parameters{Version: Version2, Priority: 9, AdvertInterval: time.Second}},
+		{Parameters{Version: Version2, Priority: 9, AdvertInterval: time.Hour},
+			Parameters{Version: Version2, Priority: 9, AdvertInterval: 255 * time.Second}},
 	}
-	for _, action := range m.Expire(next) {
-		if advert, ok := action.(SendAdvert); ok && (advert != SendAdvert{Priority: 1, Interval: MinInterval}) {
-			t.Errorf("zero parameters: sent %+v", advert)
+	for _, c := range cases {
+		if diff := cmp.Diff(c.want, c.give.legal()); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", c.give, diff)
 		}
 	}
 }

@@ -32,8 +32,10 @@ var (
 
 // peerAdvert4 and peerAdvert6 are what a peer that agrees with us advertises.
 var (
-	peerAdvert4 = Advertisement{VRID: 51, Priority: 100, MaxAdvertInterval: time.Second, Addresses: vips4}
-	peerAdvert6 = Advertisement{VRID: 51, Priority: 100, MaxAdvertInterval: time.Second, Addresses: vips6}
+	peerAdvert4 = Advertisement{Version: Version3, VRID: 51, Priority: 100, MaxAdvertInterval: time.Second, Addresses: vips4}
+	peerAdvert6 = Advertisement{Version: Version3, VRID: 51, Priority: 100, MaxAdvertInterval: time.Second, Addresses: vips6}
+	// peerAdvert2 is peerAdvert4 in version 2.
+	peerAdvert2 = Advertisement{Version: Version2, VRID: 51, Priority: 100, MaxAdvertInterval: time.Second, Addresses: vips4}
 )
 
 // packetOf is a as the IP layer delivers it, unless edit spoils it.
@@ -54,7 +56,11 @@ func packetOf(a Advertisement, source netip.Addr, form ChecksumForm, edit func(*
 // resum makes the checksum of an edited packet right again.
 func resum(p *Packet) {
 	m := p.Payload
+	form := PseudoHeader
+	if m[0]>>4 == uint8(Version2) {
+		form = MessageOnly
+	}
 	m[6], m[7] = 0, 0
-	sum := ^fold(onesSum(pseudoHeaderSum(p.Source, p.Destination, len(m)), m))
+	sum := ^fold(onesSum(form.pseudoHeaderSum(p.Source, p.Destination, len(m)), m))
 	m[6], m[7] = uint8(sum>>8), uint8(sum)
 }

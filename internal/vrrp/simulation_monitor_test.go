@@ -4,158 +4,238 @@ package vrrp
 
 import "time"
 
-// monitor checks, on each side of a partition:
+// monitor checks, for each segment and each component of its directors:
 //
-//  1. no rivals: without loss, two masters do not coexist for longer than it
-//     takes to hear each other;
-//  2. no vacancy: a side with a running director has a holder of the addresses
-//     within the master-down interval, whatever is lost;
+//  1. no rivals: two masters do not coexist for longer than it takes to hear
+//     each other on a segment that loses nothing;
+//  2. no vacancy: a component with a director that could be master has a holder
+//     of the addresses within the master-down interval, whatever is lost;
 //  3. no gap: without loss and fault, addresses that have a holder keep one. A
-//     shutdown is no fault;
+//     shutdown or standby is no fault; crossed priorities are;
 //  4. no usurper: nobody takes over from a master that it hears, unless it
 //     preempts and has the higher priority;
-//  5. in the end there is one master on each side, and the best one where all
-//     preempt.
+//  5. no flapping: some time after the last fault no role moves, even where one
+//     direction of a segment loses everything;
+//  6. one for all: the instances of a director lead together or not at all;
+//  7. no master is in standby, nor was it paused for longer than others wait;
+//  8. standby is not refused where another can take over;
+//  9. in the end there is one master in each component, the same for all
+//     segments, and the best one where all preempt.
 type monitor struct {
 	*simulation
 	// disturbed is the time of the last fault of any kind, networkDisturbed of
-	// the last one that was not a director's coming or going.
-	disturbed, networkDisturbed time.Time
-	sides                       [3]sideState
+	// the last one that was not a director's coming or going, handedOver of the
+	// last begin or end of a hand-over.
+	disturbed, networkDisturbed, handedOver time.Duration
+	places                                  [2][3]place // by segment and component
 }
 
-// sideState is what the monitor remembers of one side.
-type sideState struct {
-	holders     int
-	vacantSince time.Time // zero: not vacant
-	rivalsSince time.Time // zero: no rivals
+// place is what the monitor remembers of a segment in a component.
+type place struct {
+	holders, leaders, eligible int
+	vacantSince                time.Duration // never: not vacant
+	rivalsSince                time.Duration // never: no rivals
 }
+
+const never time.Duration = -1
 
 func newMonitor(s *simulation) monitor {
-	return monitor{simulation: s, disturbed: start, networkDisturbed: start}
+	m := monitor{simulation: s}
+	for segment := range m.places {
+		for component := range m.places[segment] {
+			m.places[segment][component] = place{vacantSince: never, rivalsSince: never}
+		}
+	}
+	return m
 }
 
 // disturb notes that a director comes, goes or changes.
 func (m *monitor) disturb() { m.disturbed = m.now }
 
 // disturbNetwork notes that who hears whom may change.
-func (m *monitor) disturbNetwork() {
-	m.disturbed = m.now
-	m.networkDisturbed = m.now
-}
+func (m *monitor) disturbNetwork() { m.disturbed, m.networkDisturbed = m.now, m.now }
 
-// undisturbedSince returns the later of t and the last fault.
-func (m *monitor) undisturbedSince(t time.Time) time.Time {
-	if t.Before(m.disturbed) {
-		return m.disturbed
-	}
-	return t
-}
+// lasts returns how long a state has lasted that began at since, without fault.
+func (m *monitor) lasts(since time.Duration) time.Duration { return m.now - max(since, m.disturbed) }
 
 // before checks what may not last up to now, by the states so far.
 func (m *monitor) before() {
-	sc := m.scenario
-	for side, st := range m.sides {
-		if !st.vacantSince.IsZero() {
-			if d := m.now.Sub(m.undisturbedSince(st.vacantSince)); d > sc.takeOverTime() {
-				m.fail("vacancy: side %d has no holder for %v", side, d)
+	resolvable := m.resolvable()
+	for segment := range m.segments {
+		for component, p := range m.places[segment] {
+			if p.vacantSince != never && m.lasts(p.vacantSince) > m.scenario.takeOverTime() {
+				m.fail("vacancy: segment %d, component %d has no holder for %v", segment, component, m.lasts(p.vacantSince))
 			}
-		}
-		if !st.rivalsSince.IsZero() && m.network.loss == 0 {
-			if d := m.now.Sub(m.undisturbedSince(st.rivalsSince)); d > sc.resolveTime() {
-				m.fail("rivals: side %d has several masters for %v", side, d)
+			if p.rivalsSince != never && resolvable && m.lasts(p.rivalsSince) > m.scenario.resolveTime() {
+				m.fail("rivals: segment %d, component %d has several masters for %v", segment, component, m.lasts(p.rivalsSince))
 			}
 		}
 	}
+}
+
+// resolvable reports whether there is a segment on which all directors of a
+// component hear each other.
+func (m *monitor) resolvable() bool {
+	for _, n := range m.segments {
+		good := n.loss == 0 && !n.oneWay()
+		for _, d := range m.directors {
+			good = good && n.side[d.id] == m.component(d)
+		}
+		if good {
+			return true
+		}
+	}
+	return false
 }
 
 // after takes in the new states.
 func (m *monitor) after() {
-	for side := range m.sides {
-		holders, leaders, running := m.count(side)
-		st := &m.sides[side]
-		vacant := running > 0 && holders == 0
-		if vacant && st.holders > 0 && m.quietFor(2*m.scenario.maxDelay) {
-			m.fail("gap: side %d lost its holder", side)
+	m.count()
+	for segment := range m.segments {
+		for component := range m.places[segment] {
+			p := &m.places[segment][component]
+			m.keep(&p.vacantSince, p.eligible > 0 && p.holders == 0)
+			if p.leaders > 1 && p.rivalsSince == never {
+				m.tally.Rivalries++
+			}
+			m.keep(&p.rivalsSince, p.leaders > 1)
 		}
-		st.holders = holders
-		m.keep(&st.vacantSince, vacant)
-		if leaders > 1 && st.rivalsSince.IsZero() {
-			m.tally.Rivalries++
-		}
-		m.keep(&st.rivalsSince, leaders > 1)
+	}
+	for _, d := range m.directors {
+		m.checkDirector(d)
 	}
 }
 
-// keep holds in since how long a condition has been true.
-func (m *monitor) keep(since *time.Time, condition bool) {
+// keep holds in since when a condition has been true.
+func (m *monitor) keep(since *time.Duration, condition bool) {
 	switch {
 	case !condition:
-		*since = time.Time{}
-	case since.IsZero():
+		*since = never
+	case *since == never:
 		*since = m.now
 	}
 }
 
-// count returns how many directors of a side hold the addresses, are masters
-// that stay, and take part.
-func (m *monitor) count(side int) (holders, leaders, running int) {
-	for _, d := range m.directors {
-		if m.network.side[d.id] != side {
-			continue
-		}
-		if d.machine.State() == Master {
-			holders++
-		}
-		if d.leads() {
-			leaders++
-		}
-		if d.running() {
-			running++
+// count counts for each place the directors that hold the addresses, that are
+// masters and mean to stay, and that could be master.
+func (m *monitor) count() {
+	var before [2][3]int
+	for segment := range m.segments {
+		for component := range m.places[segment] {
+			p := &m.places[segment][component]
+			before[segment][component] = p.holders
+			p.holders, p.leaders, p.eligible = 0, 0, 0
 		}
 	}
-	return holders, leaders, running
+	for _, d := range m.directors {
+		eligible, component := d.eligible(), m.component(d)
+		for segment, port := range d.ports {
+			p := &m.places[segment][component]
+			if d.acts() && port.machine.State() == Master {
+				p.holders++
+			}
+			if d.acts() && port.machine.leads() {
+				p.leaders++
+			}
+			if eligible {
+				p.eligible++
+			}
+		}
+	}
+	// Two groups that begin to hear each other may both step down.
+	quiet := 2 * m.scenario.maxDelay
+	if len(m.segments) > 1 {
+		quiet += m.scenario.resolveTime()
+	}
+	for segment := range m.segments {
+		for component, p := range m.places[segment] {
+			if before[segment][component] > 0 && p.holders == 0 && p.eligible > 0 && m.quietFor(quiet) && !m.scenario.crossed {
+				m.fail("gap: segment %d, component %d lost its holder", segment, component)
+			}
+		}
+	}
 }
 
-// quietFor reports whether there was neither loss nor fault for longer than d.
-func (m *monitor) quietFor(d time.Duration) bool {
-	return m.network.loss == 0 && m.now.Sub(m.disturbed) > d
+// quietFor reports whether the network is clean and there was no fault for
+// longer than d.
+func (m *monitor) quietFor(d time.Duration) bool { return m.now-m.disturbed > d && m.clean() }
+
+// checkDirector checks what holds for a director at every moment.
+func (m *monitor) checkDirector(d *director) {
+	if !d.acts() || d.heir {
+		return
+	}
+	for _, p := range d.ports {
+		if p.machine.leads() != d.ports[0].machine.leads() {
+			m.fail("d%d leads on one segment only", d.id)
+		}
+		if p.machine.InStandby() && p.machine.State() == Master {
+			m.fail("d%d.%d is master in standby", d.id, p.segment.number)
+		}
+	}
 }
 
 // transition checks and tallies one change of state.
-func (m *monitor) transition(d *director, t Transition) {
+func (m *monitor) transition(p *port, t Transition) {
+	if t.Reason == ReasonSyncGroup {
+		m.tally.GroupMoves++
+	}
+	if t.Reason == ReasonHandedOver {
+		m.tally.HandOvers++
+	}
 	switch {
-	case t.Reason == ReasonHandedOver || t.Reason == ReasonHandOverBound:
+	case p.leaving != 0:
+		m.handedOver = m.now
 		// The successor may have gone, or have come too late to hear of the
 		// hand-over; or a backup that was about to preempt, and so never took
 		// over our interval, has a skew time beyond our bound. What follows is
 		// not the hand-over's fault.
-		if m.disturbed.After(d.shutdown) || t.Reason == ReasonHandOverBound && len(m.scenario.intervals) > 1 {
+		if m.disturbed > p.leaving || !t.Peer.IsValid() && len(m.scenario.intervals) > 1 {
 			m.disturb()
 		}
-		if t.Reason == ReasonHandedOver {
-			m.tally.HandOvers++
-		}
-	case t.From == Backup && t.To == Master:
+	case t.From == Initialize || t.To == Initialize:
+	case m.lasts(m.handedOver) > m.scenario.settleTime() && m.lossless():
+		m.fail("flapping: d%d.%d moves long after the last fault", p.director.id, p.segment.number)
+	}
+	if t.From == Backup && t.To == Master && t.Reason != ReasonSyncGroup {
 		m.tally.TakeOvers++
-		m.takeOver(d)
+		m.takeOver(p)
 	}
 }
 
-// takeOver checks that d has not pushed aside a master whom it must have heard
-// often enough to follow.
-func (m *monitor) takeOver(d *director) {
+func (m *monitor) lossless() bool {
+	for _, n := range m.segments {
+		if n.loss > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// takeOver checks that nobody was pushed aside whom p must have heard often
+// enough to follow.
+func (m *monitor) takeOver(p *port) {
 	heard := m.scenario.takeOverTime() + m.scenario.resolveTime()
+	if !m.clean() || m.scenario.crossed || m.now-m.networkDisturbed <= heard {
+		return
+	}
+	d := p.director
 	for _, other := range m.directors {
-		if other == d || !other.leads() || m.network.side[other.id] != m.network.side[d.id] {
+		if other.ports[p.segment.number].machine.HandingOver() {
+			return // its resignation may come later than the master's answer to it
+		}
+	}
+	for _, other := range m.directors {
+		rival := other.ports[p.segment.number].machine
+		if other == d || !other.acts() || !rival.leads() || m.component(other) != m.component(d) {
 			continue
 		}
-		if m.network.loss > 0 || m.now.Sub(m.networkDisturbed) <= heard || m.now.Sub(other.machine.Since()) <= heard {
+		if m.now-other.clock.since(rival.Since()) <= heard {
 			continue
 		}
 		preempts := d.parameters.Preempt || d.parameters.Priority == PriorityOwner
 		switch {
-		case preempts && d.parameters.Priority > other.parameters.Priority:
+		case preempts && p.machine.own.Priority > rival.own.Priority:
 			m.tally.Preemptions++
 		case len(m.scenario.intervals) > 1:
 			// A director that starts with a shorter interval than the master's
@@ -166,32 +246,45 @@ func (m *monitor) takeOver(d *director) {
 	}
 }
 
-// settled checks the outcome.
-func (m *monitor) settled() {
-	for side := range m.sides {
-		holders, leaders, running := m.count(side)
-		if running == 0 {
-			continue
+// refusal checks that nobody could take over from p.
+func (m *monitor) refusal(p *port) {
+	m.tally.Refusals++
+	if !m.clean() || m.disturbed > p.leaving || len(m.scenario.intervals) > 1 {
+		return
+	}
+	for _, d := range m.directors {
+		if d != p.director && d.eligible() && m.component(d) == m.component(p.director) {
+			m.fail("refused: d%d.%d stays though d%d could take over", p.director.id, p.segment.number, d.id)
 		}
-		if leaders != 1 || holders != 1 {
-			m.fail("settled: side %d has %d masters and %d holders, want 1", side, leaders, holders)
-			return
-		}
-		m.settledBest(side)
 	}
 }
 
-// settledBest checks that nobody on the side should have preempted its master.
-func (m *monitor) settledBest(side int) {
-	for _, master := range m.directors {
-		if m.network.side[master.id] != side || !master.leads() {
-			continue
-		}
-		for _, d := range m.directors {
-			if m.network.side[d.id] == side && d.running() &&
-				d.parameters.Preempt && d.parameters.Priority > master.parameters.Priority {
-				m.fail("settled: d%d does not preempt d%d", d.id, master.id)
+// settled checks the outcome.
+func (m *monitor) settled() {
+	if !m.resolvable() {
+		return
+	}
+	for segment := range m.segments {
+		for component, p := range m.places[segment] {
+			if p.eligible > 0 && (p.leaders != 1 || p.holders != 1) {
+				m.fail("settled: segment %d, component %d has %d masters and %d holders, want 1", segment, component, p.leaders, p.holders)
+				return
 			}
+		}
+	}
+	for _, d := range m.directors {
+		if d.acts() && d.ports[0].machine.leads() && !m.scenario.crossed {
+			m.settledBest(d)
+		}
+	}
+}
+
+// settledBest checks that nobody should have preempted a master.
+func (m *monitor) settledBest(master *director) {
+	for _, d := range m.directors {
+		if m.component(d) == m.component(master) && d.eligible() && d.parameters.Preempt &&
+			d.ports[0].machine.own.Priority > master.ports[0].machine.own.Priority {
+			m.fail("settled: d%d does not preempt d%d", d.id, master.id)
 		}
 	}
 }

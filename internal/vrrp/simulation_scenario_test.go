@@ -12,31 +12,49 @@ import (
 type scenario struct {
 	parameters []Parameters // by director
 	intervals  []time.Duration
+	segments   int // 2: all instances of a director are one sync group
 	faults     int
-	// calm: the network loses nothing and is never partitioned.
+	// calm: the network is always whole.
 	calm bool
+	// crossed: who is better on one segment is worse on the other.
+	crossed bool
+	// allAtOnce: an obstacle to one instance is one to all of the director.
+	allAtOnce bool
 	// maxDelay of a packet, lateness of a timer.
 	maxDelay, lateness time.Duration
+	// delay is the longest of the delays of startup and preemption.
+	delay time.Duration
 }
 
 func newScenario(r *rand.Rand) scenario {
 	interval := pick(r, 10*time.Millisecond, 100*time.Millisecond, time.Second, 5*time.Second)
+	families := pick(r, Families{IPv4: true}, Families{IPv6: true}, Families{IPv4: true, IPv6: true})
+	version := Version3
+	if r.IntN(5) == 0 {
+		version, families = Version2, Families{IPv4: true}
+		interval = pick(r, time.Second, 5*time.Second)
+	}
 	sc := scenario{
 		intervals: []time.Duration{interval},
+		segments:  1 + r.IntN(2),
 		faults:    2 + r.IntN(8),
 		calm:      r.IntN(2) == 0,
+		allAtOnce: r.IntN(2) == 0,
 		maxDelay:  min(interval/10, 20*time.Millisecond),
 		lateness:  min(interval/20, 10*time.Millisecond),
 	}
-	if r.IntN(4) == 0 {
+	sc.crossed = sc.segments == 2 && r.IntN(8) == 0
+	if version == Version3 && r.IntN(4) == 0 {
 		sc.intervals = []time.Duration{interval, 2 * interval, 4 * interval}
 	}
-	families := pick(r, Families{IPv4: true}, Families{IPv6: true}, Families{IPv4: true, IPv6: true})
+	if r.IntN(4) == 0 {
+		sc.delay = 5 * interval
+	}
 	// All preempt, none does, or each as it likes.
 	preempt := r.IntN(3)
-	for range 2 + r.IntN(4) {
+	for range pick(r, 2, 2, 3, 4) {
 		p := sc.anyParameters(r)
-		p.Families = families
+		p.Version, p.Families = version, families
 		if preempt < 2 {
 			p.Preempt = preempt == 1
 		}
@@ -52,11 +70,15 @@ func (sc scenario) anyParameters(r *rand.Rand) Parameters {
 		Priority:       pick(r, 1, 100, 100, 100, 150, 254, PriorityOwner),
 		AdvertInterval: pick(r, sc.intervals...),
 		Preempt:        r.IntN(2) == 0,
+		PreemptDelay:   pick(r, 0, sc.delay),
+		StartupDelay:   pick(r, 0, sc.delay),
+		InitialBackup:  r.IntN(2) == 0,
 	}
 }
 
 func (sc scenario) String() string {
-	return fmt.Sprintf("calm %v, delay to %v, directors %+v", sc.calm, sc.maxDelay, sc.parameters)
+	return fmt.Sprintf("segments %d, calm %v, crossed %v, all at once %v, delay to %v, directors %+v",
+		sc.segments, sc.calm, sc.crossed, sc.allAtOnce, sc.maxDelay, sc.parameters)
 }
 
 func (sc scenario) maxInterval() time.Duration { return sc.intervals[len(sc.intervals)-1] }
@@ -68,101 +90,73 @@ func (sc scenario) takeOverTime() time.Duration {
 }
 
 // resolveTime is when, after two masters began to hear each other, one has
-// surely stepped down.
+// surely stepped down: on a segment that does not decide after the second
+// advertisement of the last one.
 func (sc scenario) resolveTime() time.Duration {
-	return sc.maxInterval() + sc.lateness + 2*sc.maxDelay
+	resolve := sc.maxInterval() + sc.lateness + 2*sc.maxDelay
+	if sc.segments > 1 {
+		resolve += 2*sc.maxInterval() + resignations*resignSpacing
+	}
+	return resolve
+}
+
+// settleTime is when, after the last fault, nothing moves any more.
+func (sc scenario) settleTime() time.Duration {
+	handOver := max(sc.maxInterval(), time.Second) + HandOverMargin + Linger
+	return handOver + sc.delay + 2*sc.takeOverTime() + sc.resolveTime()
 }
 
 // schedule puts the start of the directors and the faults into the queue, then
 // leaves time to settle.
 func (sc scenario) schedule(s *simulation) {
 	for _, d := range s.directors {
-		s.at(start.Add(s.upTo(4*sc.maxInterval())), func() { s.start(d) })
+		s.at(s.upTo(4*sc.maxInterval()), func() {
+			if !d.wanted {
+				d.start(false)
+			}
+		})
 	}
-	at := start.Add(6 * sc.maxInterval())
+	at := 6 * sc.maxInterval()
 	for range sc.faults {
 		s.at(at, s.fault)
-		at = at.Add(s.upTo(12 * sc.maxInterval()))
+		at += s.upTo(12 * sc.maxInterval())
 	}
-	s.at(at, func() {
-		s.setLoss(0)
-		if s.random.IntN(2) == 0 {
-			s.partition(1)
-		}
-	})
-	handOver := sc.maxInterval() + HandOverMargin + Linger
-	s.end = at.Add(handOver + 3*sc.takeOverTime())
+	s.at(at, s.calmDown)
+	// A speaker that was killed last is not back before.
+	at += 4*sc.maxInterval() + HandOverMargin + Linger
+	s.end = at + sc.settleTime() + 6*sc.maxInterval()
 }
 
-// fault does one random thing to the world.
-func (s *simulation) fault() {
-	s.tally.Faults++
-	if !s.scenario.calm {
-		switch s.random.IntN(8) {
-		case 0, 1:
-			s.setLoss(s.random.Float64() * 0.5)
-			return
-		case 2, 3:
-			s.partition(1 + s.random.IntN(3))
-			return
-		case 4:
-			s.setLoss(0)
-			return
+// calmDown ends all faults except for what may last: a partition, and a
+// direction in which nothing is heard.
+func (s *simulation) calmDown() {
+	s.tracef("no more faults")
+	s.heal()
+	for _, d := range s.directors {
+		if d.frozen {
+			d.thaw()
+		}
+		for _, p := range d.ports {
+			if p.down {
+				p.setDown(false)
+			}
+			if p.fault {
+				p.setFault(false)
+			}
 		}
 	}
-	d := s.directors[s.random.IntN(len(s.directors))]
-	if d.machine.State() == Initialize {
-		s.start(d)
+	if s.scenario.calm {
 		return
 	}
-	switch s.random.IntN(5) {
-	case 0, 1:
-		s.tracef("d%d shuts down", d.id)
-		if !d.machine.HandingOver() {
-			d.shutdown = s.now
-		}
-		d.perform(d.machine.Shutdown(s.now))
+	n := s.segments[s.random.IntN(len(s.segments))]
+	switch s.random.IntN(4) {
+	case 0:
+		s.partition(2, s.segments)
+	case 1:
+		s.partition(2, []*lan{n})
 	case 2:
-		s.tracef("d%d crashes", d.id)
-		s.monitor.disturb()
-		d.boot()
-	case 3:
-		s.tracef("d%d loses its interface", d.id)
-		s.monitor.disturb()
-		d.perform(d.machine.Halt(s.now, ReasonInterfaceDown))
-	case 4:
-		s.reload(d)
+		s.deafen(n)
 	}
-}
-
-func (s *simulation) start(d *director) {
-	s.tracef("d%d starts", d.id)
-	s.monitor.disturb()
-	d.perform(d.machine.Startup(s.now))
-}
-
-func (s *simulation) reload(d *director) {
-	p := s.scenario.anyParameters(s.random)
-	p.Families, p.Preempt = d.parameters.Families, d.parameters.Preempt
-	s.tracef("d%d reloads: %+v", d.id, p)
-	s.monitor.disturbNetwork()
-	d.parameters = p
-	d.perform(d.machine.Update(s.now, p))
-}
-
-func (s *simulation) setLoss(loss float64) {
-	s.tracef("loss is %.2f", loss)
-	s.monitor.disturbNetwork()
-	s.network.loss = loss
-}
-
-// partition puts each director on one of so many sides.
-func (s *simulation) partition(sides int) {
-	for id := range s.network.side {
-		s.network.side[id] = s.random.IntN(sides)
-	}
-	s.tracef("partition: sides %v", s.network.side)
-	s.monitor.disturbNetwork()
 }
 
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }

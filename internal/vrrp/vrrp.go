@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package vrrp implements the Virtual Router Redundancy Protocol version 3
-// (RFC 9568) for IPv4 and IPv6.
+// (RFC 9568) for IPv4 and IPv6 and version 2 (RFC 3768), over multicast and
+// unicast, with or without the authentication of draft-cassen-vrrp-auth-hmac.
 //
 // It is built in three layers, in the order a packet meets them:
 //
-//   - [Conn] is the raw socket of one address family on one interface;
+//   - [Conn] is the sockets of one address family on one interface;
 //   - [Group] is one virtual router on that wire: the codec, the receive checks
 //     and their counters;
 //   - [Machine] is the election of one instance, which may span two groups.
@@ -19,12 +20,18 @@ package vrrp
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"time"
 )
 
 // Protocol is the IP protocol number of VRRP (RFC 9568 section 5.1.1.4).
 const Protocol = 112
+
+// TTL is the TTL or hop limit of advertisements: whoever sees a lower one knows
+// that a router has forwarded the packet (RFC 9568 sections 5.1.1.3 and
+// 5.1.2.3).
+const TTL = 255
 
 const (
 	// PriorityResign is advertised by a master that gives up its role
@@ -98,6 +105,16 @@ func (f Family) Group() netip.Addr {
 	return groupIPv6
 }
 
+// VirtualMAC returns the MAC address of virtual router vrid in family f
+// (RFC 9568 section 7.3).
+func VirtualMAC(vrid uint8, f Family) net.HardwareAddr {
+	family := byte(1)
+	if f == IPv6 {
+		family = 2
+	}
+	return net.HardwareAddr{0x00, 0x00, 0x5e, 0x00, family, vrid}
+}
+
 // addressSize is the length in octets of one address of the family.
 func (f Family) addressSize() int {
 	if f == IPv4 {
@@ -133,4 +150,15 @@ func (s State) String() string {
 // MarshalText returns the state's word. It never fails.
 func (s State) MarshalText() ([]byte, error) {
 	return []byte(s.String()), nil
+}
+
+// UnmarshalText takes a state's word.
+func (s *State) UnmarshalText(text []byte) error {
+	for state := Initialize; state <= Master; state++ {
+		if state.String() == string(text) {
+			*s = state
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown state %q", text)
 }

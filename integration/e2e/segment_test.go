@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// program is the lvs-ha that runs on a segment.
+	program = "../../build/lvs-ha"
+	// segmentIf is the interface of each director on it, bridge the client's.
+	segmentIf, bridge = "eth0", "br0"
+	// virtual is the VIP of every configuration on a segment.
+	virtual = "192.0.2.100"
+)
+
+// segment is one Ethernet segment with two directors and a client, in network
+// namespaces without names that last until the test has ended.
+type segment struct {
+	t      *testing.T
+	dir    string // of all files; anybody may look into it
+	d1, d2 *node
+	client netns.NsHandle
+	watch  *watch
+	wire   *wire
+}
+
+// newSegment builds a segment on which nothing runs yet.
+func newSegment(t *testing.T) *segment {
+	t.Helper()
+	s := &segment{t: t, client: newNamespace(t)}
+	var err error
+	if s.dir, err = os.MkdirTemp("", "e2e-"); err != nil { // short: socket paths are
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(s.dir); err != nil {
+			t.Error(err)
+		}
+	})
+	s.must(os.Chmod(s.dir, 0o755))
+	client := handle(t, s.client)
+	lan := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: bridge}}
+	s.must(client.LinkAdd(lan))
+	s.d1, s.d2 = s.newNode("d1", 1, 150), s.newNode("d2", 2, 100)
+	for _, n := range []*node{s.d1, s.d2} {
+		s.must(client.LinkAdd(&netlink.Veth{
+			LinkAttrs: netlink.LinkAttrs{Name: n.name, MasterIndex: lan.Attrs().Index},
+			PeerName:  segmentIf, PeerNamespace: netlink.NsFd(n.ns),
+		}))
+		port, err := client.LinkByName(n.name)
+		s.must(err)
+		s.must(client.LinkSetUp(port))
+		n.mac = configure(t, handle(t, n.ns), segmentIf, n.address)
+	}
+	configure(t, client, bridge, "192.0.2.9")
+	s.watch = s.watchVIP()
+	s.wire = s.listen()
+	return s
+}
+
+func (s *segment) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// configure gives an interface its address and returns its hardware address.
+func configure(t *testing.T, h *netlink.Handle, ifname, address string) net.HardwareAddr {
+	t.Helper()
+	link, err := h.LinkByName(ifname)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network := &net.IPNet{IP: net.ParseIP(address).To4(), Mask: net.CIDRMask(24, 32)}
+	if err := errors.Join(h.AddrAdd(link, &netlink.Addr{IPNet: network}), h.LinkSetUp(link)); err != nil {
+		t.Fatalf("configure %s: %v", ifname, err)
+	}
+	return link.Attrs().HardwareAddr
+}
+
+func handle(t *testing.T, ns netns.NsHandle) *netlink.Handle {
+	t.Helper()
+	h, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
+	if err != nil {
+		t.Fatalf("open netlink in a network namespace: %v", err)
+	}
+	t.Cleanup(h.Close)
+	return h
+}
+
+func newNamespace(t *testing.T) netns.NsHandle {
+	t.Helper()
+	var ns netns.NsHandle
+	err := outside(func() (err error) {
+		ns, err = netns.New()
+		return err
+	})
+	if err != nil {
+		t.Fatalf("make a network namespace: %v", err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	return ns
+}
+
+// within runs fn with its thread in a namespace. Sockets that fn opens and
+// processes that it starts stay there.
+func within(ns netns.NsHandle, fn func() error) error {
+	return outside(func() error {
+		if err := netns.Set(ns); err != nil {
+			return fmt.Errorf("enter network namespace: %w", err)
+		}
+		return fn()
+	})
+}
+
+// outside runs fn, which may change its thread's network namespace, and changes
+// it back.
+func outside(fn func() error) error {
+	runtime.LockOSThread()
+	home, err := netns.Get()
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("get own network namespace: %w", err)
+	}
+	defer home.Close()
+	err = fn()
+	if back := netns.Set(home); back != nil {
+		// The thread stays locked, so that it ends with the goroutine.
+		return errors.Join(err, fmt.Errorf("leave network namespace: %w", back))
+	}
+	runtime.UnlockOSThread()
+	return err
+}
+
+func (s *segment) path(name string) string { return filepath.Join(s.dir, name) }
