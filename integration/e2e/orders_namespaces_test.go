@@ -78,8 +78,8 @@ file = %q
 name = "script"
 type = "command"
 command = ["/bin/sh", "-c", "! test -e %s"]
-interval = "200ms"
-timeout = "200ms"
+interval = "1s"
+timeout = "1s"
 fall = 1
 rise = 1
 `, told, drain, broken))

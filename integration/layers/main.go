@@ -25,7 +25,7 @@ import (
 // packages are what the layers beyond unit need of Debian.
 var packages = []string{
 	"user-mode-linux", "gcc", "libc6-dev", "kmod", "iproute2", "procps", "util-linux",
-	"keepalived", "ipvsadm", "tcpdump", "systemd", "iputils-ping",
+	"keepalived", "frr", "ipvsadm", "tcpdump", "systemd", "iputils-ping", "nftables",
 }
 
 func main() {

@@ -93,6 +93,7 @@ type Director struct {
 	priorities map[string]uint8 // effective
 	speakerPID int
 	roles      map[string]vrrp.State
+	rolesKnown bool                  // a speaker has said what they are, or that there are none
 	halted     map[string]vrrp.State // roles before a halt whose fault is yet to be told
 	targets    map[string]targetID
 	verdicts   map[targetID]health.Verdict

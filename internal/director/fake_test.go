@@ -75,8 +75,9 @@ type world struct {
 	owned    *owned // nil: read from the state_dir
 	tracker  *fakeTracker
 	notifier *fakeNotifier
-	stopped  bool // by the test, which knows how it ended
-	heard    int  // commands that wantTracked has seen
+	speaker  speaker.Started // what it says at its first configuration
+	stopped  bool            // by the test, which knows how it ended
+	heard    int             // commands that wantTracked has seen
 
 	mu       sync.Mutex
 	status   speaker.Status // the speaker's answer
@@ -123,7 +124,7 @@ func newWorld(t *testing.T, toml string, have ipvs.Table) *world {
 	w := &world{
 		t: t, file: filepath.Join(dir, "lvs-ha.toml"),
 		table: ipvs.NewFake(have), sync: syncd.NewFake(), events: make(chan speaker.Event),
-		tracker: &fakeTracker{}, notifier: &fakeNotifier{},
+		tracker: &fakeTracker{}, notifier: &fakeNotifier{}, speaker: speaker.Started{PID: 1},
 	}
 	w.write(toml)
 	return w
@@ -194,6 +195,7 @@ func (w *world) start() (stop func() error) {
 // command is the speaker's side.
 func (w *world) command(ctx context.Context, c speaker.Command) {
 	w.mu.Lock()
+	first := len(w.commands) == 0
 	w.commands = append(w.commands, c)
 	w.mu.Unlock()
 	answer := func(e speaker.Event) {
@@ -205,6 +207,10 @@ func (w *world) command(ctx context.Context, c speaker.Command) {
 		}()
 	}
 	switch c.(type) {
+	case speaker.Configure:
+		if first {
+			answer(w.speaker)
+		}
 	case speaker.Query:
 		w.mu.Lock()
 		status := w.status

@@ -99,7 +99,7 @@ func (d *Director) wantSync() []syncd.Daemon {
 }
 
 func (d *Director) reconcileSync(ctx context.Context) error {
-	if d.sync == nil {
+	if d.sync == nil || !d.rolesKnown {
 		return nil
 	}
 	want := d.wantSync()

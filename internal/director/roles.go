@@ -75,8 +75,13 @@ func (d *Director) takeSpeakerEvent(ctx context.Context, e speaker.Event) {
 			text = fmt.Sprintf("speaker adopted, pid %d: its roles go on", e.PID)
 		}
 		d.emit(ctx, Event{At: e.At, Kind: SpeakerStarted, Text: text})
+		if !e.Adopted && !d.rolesKnown {
+			d.rolesKnown = true
+			_ = d.reconcileSync(ctx) // its failures are events
+		}
 	case speaker.Status:
-		changed := false
+		changed := !d.rolesKnown
+		d.rolesKnown = true
 		for _, i := range e.Instances {
 			changed = changed || d.roles[i.Config.Name] != i.State
 			d.roles[i.Config.Name] = i.State

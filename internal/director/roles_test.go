@@ -75,8 +75,12 @@ func TestALostBackupIsMasterOfNothing(t *testing.T) {
 func TestAdoptedRolesGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, exampleConfig, nil)
+		w.speaker = speaker.Started{PID: 7, Adopted: true}
 		w.start()
-		w.say(speaker.Started{PID: 7, Adopted: true}, speaker.Status{Instances: []speaker.InstanceStatus{
+		if got := w.records(SyncChanged); len(got) > 0 {
+			t.Errorf("the sync daemon was touched before the roles were known: %v", got)
+		}
+		w.say(speaker.Status{Instances: []speaker.InstanceStatus{
 			{Config: speaker.Instance{Name: "web"}, State: vrrp.Master, Priority: 120},
 		}})
 		w.wantSyncRole("adopted a master", syncd.Master)

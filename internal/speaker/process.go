@@ -200,9 +200,6 @@ func (p *Process) attend(ctx context.Context, child Child) string {
 	for _, name := range slices.Sorted(maps.Keys(p.tracked)) {
 		l.send(p.tracked[name])
 	}
-	for range p.queries { // that the last process took along
-		l.send(Query{})
-	}
 	if p.stopping {
 		l.send(Shutdown{})
 	}

@@ -4,6 +4,7 @@ package speaker
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -103,6 +104,41 @@ func TestQueriesAreAlwaysAnswered(t *testing.T) {
 			t.Errorf("lost %d times, want 4", got)
 		}
 	})
+}
+
+// TestLostQueriesAreAnswered: those that a process took along.
+func TestLostQueriesAreAnswered(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		settings Settings
+		lose     func(f *family)
+	}{
+		{"silent", heartbeat, func(f *family) {
+			close(f.a.child().frozen)
+			wait(600 * time.Millisecond)
+			f.a.tell(Query{})
+		}},
+		{"parted", Settings{Heartbeat: time.Second, Hold: time.Minute}, func(f *family) {
+			if _, err := f.a.child().theirs.Write([]byte{0xff, 0xff, 0xff, 0xff}); err != nil { // garbled
+				t.Error(err)
+			}
+			f.a.tell(Query{})
+		}},
+	} {
+		for n := range 5 {
+			t.Run(fmt.Sprint(test.name, n), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := newFamily(t, test.settings)
+					before := len(seen[Status](f.a))
+					test.lose(f)
+					wait(settleTime)
+					if got := len(seen[Status](f.a)) - before; got == 0 {
+						t.Error("no answer")
+					}
+				})
+			})
+		}
+	}
 }
 
 // TestCommandsAreTakenWhileAProcessStarts: one that does not greet costs two

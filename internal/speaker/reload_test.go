@@ -80,6 +80,7 @@ func TestVIPOnAnotherInterfaceThatGoesDownHandsOver(t *testing.T) {
 		a, b := start(t, newHost(net, "192.0.2.1")), start(t, newHost(net, "192.0.2.2"))
 		for i, r := range []*running{a, b} {
 			r.change(func() { r.back = netif.Interface{Name: "eth1", Index: 3, Up: true} })
+			synctest.Wait()
 			config := instanceOf(uint8(150-50*i), vip4)
 			config.Addresses = append(config.Addresses, VIP{Address: netif.Address{Interface: "eth1", Prefix: netip.MustParsePrefix("10.0.0.1/24")}})
 			r.commands <- Configure{Instances: []Instance{config}}
