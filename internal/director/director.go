@@ -78,6 +78,8 @@ type Director struct {
 	gone    chan struct{} // closed when Run has returned
 	turned  atomic.Int64  // when the loop last turned, in nanoseconds since 1970
 
+	useProcessors func(targets int) // nil: nothing to be done
+
 	tracker  Tracker
 	readings *queue[track.Reading]
 	notifier Notifier
@@ -230,6 +232,9 @@ func (d *Director) adopt(c *config.Config) error {
 	}
 	d.tracker.Set(trackers(c))
 	d.notifier.Set(notifyCommands(c))
+	if d.useProcessors != nil {
+		d.useProcessors(len(probed))
+	}
 	d.config, d.targets = c, ids
 	d.overrides.keep(c)
 	tracks := make(map[string]bool)

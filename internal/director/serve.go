@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -90,6 +91,7 @@ func Serve(ctx context.Context, o Options) error {
 	d := &Director{
 		opts: o, log: o.Log, kernel: kernel, probes: runner, speaker: commands, events: events, results: results,
 		tracker: tracker, readings: readings, notifier: notifier, news: news, overrides: overrides, owned: owned, config: c,
+		useProcessors: useProcessors,
 	}
 	d.init()
 	d.advise(ctx, advice)
@@ -129,6 +131,15 @@ func Serve(ctx context.Context, o Options) error {
 		return d.Run(ctx, running, func() { o.Notify(notifyReady) })
 	})
 	return parts.Wait()
+}
+
+// targetsPerProcessor is how many probed targets keep a processor busy.
+const targetsPerProcessor = 500
+
+// useProcessors gives the process as many processors as it has work for: every
+// further one is woken again and again in vain.
+func useProcessors(targets int) {
+	runtime.GOMAXPROCS(min(runtime.NumCPU(), 1+targets/targetsPerProcessor))
 }
 
 // notifyLast bounds how long the last notifications may take.

@@ -41,6 +41,10 @@ func (w *Watcher) watchFiles(ctx context.Context) error {
 	tick := time.NewTicker(w.pace.files)
 	defer tick.Stop()
 	for {
+		regular := tick.C
+		if len(f.trackers) == 0 {
+			regular = nil
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -49,7 +53,7 @@ func (w *Watcher) watchFiles(ctx context.Context) error {
 			f.keep(f.trackers)
 			f.follow(watcher)
 			f.lookAll()
-		case <-tick.C:
+		case <-regular:
 			f.follow(watcher)
 			f.lookAll()
 		case change := <-changes:
