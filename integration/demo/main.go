@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Demo plays the main job of a pair of directors for real: traffic over both
-// real servers, a web server that dies and returns, a master that is killed
-// with SIGKILL and returns. It prints a timeline and one verdict; its exit
-// code is 1 when a step did not happen.
+// real servers, a web server that dies and returns, a master whose director is
+// killed and whose speaker is frozen. It prints a timeline and one verdict; its
+// exit code is 1 when a step did not happen.
 package main
 
 import (

@@ -55,8 +55,12 @@ func TestProcesses(t *testing.T) {
 // begin starts both directors and waits until d1 is master and d2 backup.
 func (s *segment) begin() {
 	s.t.Helper()
-	s.d2.start()
 	s.d1.start()
+	s.poll("d1 waiting", func() bool {
+		status, err := s.d1.status()
+		return err == nil && len(status.Instances) == 1 && status.Instances[0].State == "backup"
+	})
+	s.d2.start() // later than d1, so that its timer cannot run out first
 	s.settle()
 }
 

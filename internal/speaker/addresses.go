@@ -161,8 +161,16 @@ func (s *Speaker) owners() map[netif.Address]*instance {
 	return owners
 }
 
-// claimed answers another machine's claim of a held VIP with announcements,
-// at most once a second.
+const (
+	// claimDelay is how long a claim rests: where it is the first that is heard
+	// of a better master, its advert has come by then.
+	claimDelay = 200 * time.Millisecond
+	// claimGrace is how long after a take-over claims are no alarm: the old
+	// master's last announcements are still about.
+	claimGrace = time.Second
+)
+
+// claimed takes another machine's claim of a held VIP, at most one a second.
 func (s *Speaker) claimed(now time.Time, c netif.Claim) {
 	i := s.instanceOf(c.Address, c.Interface)
 	if i == nil || i.machine.State() != vrrp.Master || i.machine.HandingOver() || now.Sub(i.claimed) < time.Second {
@@ -177,9 +185,21 @@ func (s *Speaker) claimed(now time.Time, c netif.Claim) {
 	if !s.held[address] {
 		return
 	}
-	i.claimed = now
+	i.claimed, i.claimDue = now, now.Add(claimDelay)
+	i.claim = Claimed{Instance: i.config.Name, Address: address, HardwareAddr: c.HardwareAddr.String()}
+}
+
+// answerClaim answers a claim with announcements, if we are still the master.
+func (s *Speaker) answerClaim(now time.Time, i *instance) {
+	i.claimDue = time.Time{}
+	if i.machine.State() != vrrp.Master || i.machine.HandingOver() || !s.held[i.claim.Address] {
+		return
+	}
 	i.rounds.Start(now, i.config.Announce)
-	s.emit(Claimed{At: now, Instance: i.config.Name, Address: address, HardwareAddr: c.HardwareAddr.String()})
+	if now.Sub(i.since) >= claimGrace+claimDelay {
+		i.claim.At = now
+		s.emit(i.claim)
+	}
 }
 
 // announceFailed says once why announcements do not go out.

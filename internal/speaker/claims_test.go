@@ -78,6 +78,36 @@ func TestClaimOfWhatIsNotHeldIsIgnored(t *testing.T) {
 	}
 }
 
+// TestClaimsOfAChangeOfMastersAreNoAlarm: the old master's last announcements,
+// and the better master's first.
+func TestClaimsOfAChangeOfMastersAreNoAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := &segment{}
+		r := start(t, newHost(net, "192.0.2.1"))
+		r.configure(instanceOf(100, vip4))
+		for r.vipCount() == 0 {
+			wait(10 * time.Millisecond)
+		}
+		wait(200 * time.Millisecond) // the first announcements are over
+		announced := r.count(&r.announced)
+		r.claims <- claimOf(vip4)
+		wait(claimDelay + 200*time.Millisecond)
+		if got := r.count(&r.announced) - announced; got != 5 {
+			t.Errorf("%d announcement rounds after the claim of an old master, want 5", got)
+		}
+
+		wait(3 * settleTime)
+		r.claims <- claimOf(vip4)
+		wait(claimDelay / 2)
+		better := start(t, newHost(net, "192.0.2.2"))
+		better.configure(instanceOf(255, vip4))
+		wait(settleTime)
+		if got := seen[Claimed](r); len(got) > 0 {
+			t.Errorf("claimed = %+v, want no alarm", got)
+		}
+	})
+}
+
 // TestWatchedAreTheHeld: claims are looked for while a VIP is held.
 func TestWatchedAreTheHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -33,7 +33,9 @@ type instance struct {
 	reason    string
 	peer      netip.Addr
 	contested time.Time // when a Contested was last emitted
-	claimed   time.Time // when a Claimed was last emitted
+	claimed   time.Time // when a claim was last taken
+	claim     Claimed   // the last one
+	claimDue  time.Time // when it is to be answered; zero: it was
 	leaving   bool      // forgotten as soon as its machine stops
 	linger    time.Time // until then a better master's VIPs are held too
 	conflict  Conflict  // the last one, to say it once

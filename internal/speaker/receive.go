@@ -45,7 +45,8 @@ func (s *Speaker) take(now time.Time, w wire, p vrrp.Packet) {
 		s.discard(now, w, p, i.config.Name, d)
 		return
 	}
-	if advert.Priority > 0 {
+	// With both families the peer goes by its IPv4 address, which operators know.
+	if advert.Priority > 0 && (w.family == vrrp.IPv4 || i.groups[vrrp.IPv4] == nil || !i.peer.IsValid()) {
 		i.peer = p.Source
 	}
 	intervalsNow, addressesNow := group.Mismatches()

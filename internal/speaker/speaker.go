@@ -323,6 +323,9 @@ func (s *Speaker) stop(now time.Time) {
 func (s *Speaker) expire(now time.Time) {
 	for _, i := range s.instances {
 		s.do(now, i, func() []vrrp.Action { return i.expire(now) })
+		if due(i.claimDue, now) {
+			s.answerClaim(now, i)
+		}
 		if due(i.linger, now) {
 			i.linger = time.Time{}
 			s.dirty = true
@@ -387,6 +390,7 @@ func (s *Speaker) untilNext(now time.Time) time.Duration {
 		earlier(at.Add(i.slack()), ok)
 		earlier(i.rounds.Next())
 		earlier(i.linger, !i.linger.IsZero())
+		earlier(i.claimDue, !i.claimDue.IsZero())
 	}
 	if !s.keeper.busy {
 		earlier(s.renewAt, !s.renewAt.IsZero())
