@@ -97,6 +97,7 @@ func TestClaimsOfAChangeOfMastersAreNoAlarm(t *testing.T) {
 		}
 
 		wait(3 * settleTime)
+		announced = r.count(&r.announced)
 		r.claims <- claimOf(vip4)
 		wait(claimDelay / 2)
 		better := start(t, newHost(net, "192.0.2.2"))
@@ -104,6 +105,9 @@ func TestClaimsOfAChangeOfMastersAreNoAlarm(t *testing.T) {
 		wait(settleTime)
 		if got := seen[Claimed](r); len(got) > 0 {
 			t.Errorf("claimed = %+v, want no alarm", got)
+		}
+		if got := r.count(&r.announced) - announced; got != 0 {
+			t.Errorf("%d announcement rounds by the old master", got)
 		}
 	})
 }
