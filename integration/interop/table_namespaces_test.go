@@ -41,8 +41,13 @@ func TestInteroperability(t *testing.T) {
 		}
 		t.Fail()
 	})
-	fmt.Fprint(t.Output(), table(tried, results, leftOut))
+	for line := range strings.Lines(table(tried, results, leftOut)) {
+		fmt.Fprint(t.Output(), shown+line)
+	}
 }
+
+// shown marks lines that integration/layers passes on from a test that passed.
+const shown = "| "
 
 // sort returns the combinations to try, the slow ones first, and how many are
 // left out for each reason.

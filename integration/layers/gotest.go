@@ -91,6 +91,9 @@ func (t *tally) take(e event, output map[string]*strings.Builder, w io.Writer) {
 			fmt.Fprint(w, b)
 		}
 	case "pass":
+		if b := output[key]; b != nil {
+			fmt.Fprint(w, tableOf(b.String()))
+		}
 	default:
 		return
 	}
@@ -108,4 +111,16 @@ func (t *tally) take(e event, output map[string]*strings.Builder, w io.Writer) {
 	default:
 		t.failed++
 	}
+}
+
+// tableOf returns the lines that a test wants to be seen also when it passes:
+// those of a table, which begin with a bar.
+func tableOf(output string) string {
+	var b strings.Builder
+	for line := range strings.Lines(output) {
+		if _, row, ok := strings.Cut(line, "| "); ok && strings.TrimSpace(line[:len(line)-len(row)-2]) == "" {
+			b.WriteString(row)
+		}
+	}
+	return b.String()
 }

@@ -177,7 +177,7 @@ type Track struct {
 	Type string // "interface", "file", "command", "process" or "quorum"
 
 	Interface     string        // interface: up means administratively up and with carrier
-	File          string        // file: holds a decimal number, its value; a file that is missing, empty or no number has the value 0; joined to the file's directory. It is down while the value is negative or, with weight 0, not 0
+	File          string        // file: holds a decimal number, its value; a file that is missing, empty or no number has the value 0; joined to the file's directory. With weight 0 it is down while the value is not 0
 	Command       []string      // command: program and arguments, no shell; exit status 0 is success; at least one, the first an absolute path
 	User          string        // command: who runs it, name or number; default "nobody"
 	Interval      time.Duration // command: as Check.Interval

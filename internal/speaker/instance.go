@@ -36,12 +36,19 @@ type instance struct {
 	claimed   time.Time // when a claim was last taken
 	claim     Claimed   // the last one
 	claimDue  time.Time // when it is to be answered; zero: it was
+	sent      sentAdvert
 	leaving   bool      // forgotten as soon as its machine stops
 	linger    time.Time // until then a better master's VIPs are held too
 	conflict  Conflict  // the last one, to say it once
 
 	lateFor  time.Time // the machine's deadline that was missed by too much
 	lateTill time.Time // when it may be acted on
+}
+
+// sentAdvert is the last advert and the turn of the loop that sent it.
+type sentAdvert struct {
+	turn   uint64
+	advert vrrp.SendAdvert
 }
 
 func newInstance(now time.Time, c Instance) *instance {

@@ -4,7 +4,6 @@ package speaker
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/lvs-ha/lvs-ha/internal/netif"
@@ -42,8 +41,14 @@ func (s *Speaker) linksRead(now time.Time, r linksResult) {
 	if s.keeper.busy {
 		return // what is held is about to be known better
 	}
+	present := make(map[netif.Address]bool)
+	for name, link := range s.links {
+		for _, p := range link.Addresses {
+			present[netif.Address{Interface: name, Prefix: p}] = true
+		}
+	}
 	for a := range s.held {
-		if slices.Contains(s.links[a.Interface].Addresses, a.Prefix) {
+		if present[a] {
 			continue
 		}
 		if s.holdError == "" {

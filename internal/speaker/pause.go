@@ -35,7 +35,11 @@ func (s *Speaker) wake() time.Time {
 func (s *Speaker) notePause(now time.Time) {
 	slept := s.sleep()
 	suspended := slept - s.slept
-	s.slept = slept
+	if suspended < stallFloor {
+		suspended = 0 // the two clocks are not read at the same moment
+	} else {
+		s.slept = slept
+	}
 	var longest time.Duration
 	for _, i := range s.instances {
 		at, ok := i.machine.Next()

@@ -116,6 +116,7 @@ type Speaker struct {
 	renewAt   time.Time     // when the leases want renewal; zero: there are none
 	retryAt   time.Time     // when to try again what failed; zero: nothing did
 	slept     time.Duration // what Slept said last
+	turn      uint64        // of the loop, counted
 
 	beats        Ticker // when to call Beat
 	beatInterval time.Duration
@@ -177,6 +178,7 @@ func (s *Speaker) Run(ctx context.Context) error {
 		if s.stopped && len(s.outbox) == 0 {
 			return nil
 		}
+		s.turn++
 		timer.Reset(s.untilNext(time.Now()))
 		var out chan<- Event
 		var first Event

@@ -120,7 +120,14 @@ func (s *Speaker) closeUnusedConns() {
 
 // send puts one advert of an instance in each of its families into the
 // outboxes.
+//
+// Many packets may each demand one and the same advert in answer: one of them
+// leaves in a turn, so that forged packets are not multiplied.
 func (s *Speaker) send(now time.Time, i *instance, a vrrp.SendAdvert) {
+	if i.sent == (sentAdvert{s.turn, a}) {
+		return
+	}
+	i.sent = sentAdvert{s.turn, a}
 	for f, g := range i.groups {
 		c := s.conns[wire{i.config.Interface, f}]
 		if c == nil {
