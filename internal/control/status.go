@@ -60,6 +60,10 @@ type Instance struct {
 	// their interval or VIPs are not ours.
 	IntervalMismatch uint64 `json:"adverts_interval_mismatch"`
 	AddressMismatch  uint64 `json:"adverts_address_mismatch"`
+	// Unsigned counts adverts without authentication that the mode let pass,
+	// DuplicateOwner those of a second address owner.
+	Unsigned       uint64 `json:"adverts_unsigned,omitempty"`
+	DuplicateOwner uint64 `json:"adverts_duplicate_owner,omitempty"`
 	// ClockSkewSeconds is how far the clock of ClockPeer is ahead of ours, by
 	// its authenticated adverts.
 	ClockSkewSeconds float64 `json:"clock_skew_seconds,omitempty"`

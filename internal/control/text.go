@@ -60,6 +60,8 @@ func reason(i Instance) string {
 	}{
 		{i.AddressMismatch, "adverts with other VIPs than ours"},
 		{i.IntervalMismatch, "adverts with another interval than ours"},
+		{i.Unsigned, "adverts without authentication taken"},
+		{i.DuplicateOwner, "adverts of a second address owner"},
 	} {
 		if m.count > 0 {
 			words = append(words, fmt.Sprintf("%d %s", m.count, m.what))

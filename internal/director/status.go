@@ -91,6 +91,7 @@ func instanceStatus(i speaker.InstanceStatus) control.Instance {
 		State: i.State.String(), Since: i.Since, Reason: i.Reason,
 		Received: i.Received, Sent: i.Sent, Discarded: i.Discarded,
 		IntervalMismatch: i.IntervalMismatch, AddressMismatch: i.AddressMismatch,
+		Unsigned: i.Unsigned, DuplicateOwner: i.DuplicateOwner,
 		Addresses: []string{}, Held: []string{},
 	}
 	if i.Fault != "" {

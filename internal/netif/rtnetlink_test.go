@@ -186,3 +186,26 @@ func FuzzParseLink(f *testing.F) {
 		}
 	})
 }
+
+// TestRule61_NoDAD: duplicate address detection is skipped for VIPs, in whatever state the old master is, and for
+// addresses of IPv4 there is none.
+func TestRule61_NoDAD(t *testing.T) {
+	for name, tt := range map[string]struct {
+		address string
+		want    uint32
+	}{
+		"positive: IPv6": {"2001:db8::10/64", unix.IFA_F_NODAD},
+		"negative: IPv4": {"192.0.2.10/24", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body, err := leaseMessage(7, Lease{Address: addr("eth0", tt.address)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := parseAddress(body)
+			if err != nil || a.flags != tt.want {
+				t.Errorf("flags %#x, %v; want %#x", a.flags, err, tt.want)
+			}
+		})
+	}
+}

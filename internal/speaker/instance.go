@@ -121,6 +121,8 @@ func (i *instance) status() InstanceStatus {
 		st.Sent += c.Sent
 		st.IntervalMismatch += c.IntervalMismatch
 		st.AddressMismatch += c.AddressMismatch
+		st.Unsigned += c.Unsigned
+		st.DuplicateOwner += c.DuplicateOwner
 		for _, d := range vrrp.Discards() {
 			if n := c.Discarded[d]; n > 0 {
 				st.Discarded[d.String()] += n

@@ -281,6 +281,10 @@ type InstanceStatus struct {
 	// IntervalMismatch and AddressMismatch count adverts that were taken though
 	// they disagree with our configuration.
 	IntervalMismatch, AddressMismatch uint64
+	// Unsigned counts adverts without authentication that the mode let pass:
+	// while there are any, it is too early to enforce it. DuplicateOwner counts
+	// those of a second address owner.
+	Unsigned, DuplicateOwner uint64
 	// ClockSkew is how far the clock of ClockPeer is ahead of ours, by its
 	// authenticated adverts.
 	ClockSkew time.Duration

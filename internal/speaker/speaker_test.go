@@ -138,6 +138,26 @@ func TestShutdownWithoutPeerEndsAtTheBound(t *testing.T) {
 	})
 }
 
+// TestInterfaceThatComesLate: an instance may be configured before its
+// interface exists.
+func TestInterfaceThatComesLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(&segment{}, "192.0.2.1")
+		h.gone = true
+		r := start(t, h)
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
+		wait(settleTime)
+		if got := seen[Fault](r); len(got) != 1 || got[0].Reason != "interface eth0 does not exist" {
+			t.Fatalf("faults = %+v, want the missing interface", got)
+		}
+		r.change(func() { r.host.gone = false })
+		wait(settleTime)
+		if got := r.vipCount(); len(seen[Recovered](r)) != 1 || got != 1 {
+			t.Errorf("%d recoveries, %d VIPs after the interface came; want one of each", len(seen[Recovered](r)), got)
+		}
+	})
+}
+
 func TestInterfaceDownIsAFaultThatEndsByItself(t *testing.T) {
 	for _, test := range []struct {
 		name       string
