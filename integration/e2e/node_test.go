@@ -20,6 +20,7 @@ import (
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
+	"github.com/lvs-ha/lvs-ha/integration/lab/topo"
 	"github.com/lvs-ha/lvs-ha/integration/pair"
 	"github.com/lvs-ha/lvs-ha/internal/control"
 )
@@ -100,7 +101,7 @@ func (n *node) start() {
 	cmd := exec.Command(path, "run", "-c", n.file())
 	cmd.Stdout, cmd.Stderr = w, w
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	err = within(n.ns, cmd.Start)
+	err = topo.Within(n.ns, cmd.Start)
 	w.Close()
 	n.must(err)
 	n.log.writers.Go(func() { n.log.copy(r) })

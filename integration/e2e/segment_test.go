@@ -4,16 +4,16 @@ package e2e
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/lvs-ha/lvs-ha/integration/lab/topo"
 )
 
 const (
@@ -104,7 +104,7 @@ func handle(t *testing.T, ns netns.NsHandle) *netlink.Handle {
 func newNamespace(t *testing.T) netns.NsHandle {
 	t.Helper()
 	var ns netns.NsHandle
-	err := outside(func() (err error) {
+	err := topo.Outside(func() (err error) {
 		ns, err = netns.New()
 		return err
 	})
@@ -113,36 +113,6 @@ func newNamespace(t *testing.T) netns.NsHandle {
 	}
 	t.Cleanup(func() { ns.Close() })
 	return ns
-}
-
-// within runs fn with its thread in a namespace. Sockets that fn opens and
-// processes that it starts stay there.
-func within(ns netns.NsHandle, fn func() error) error {
-	return outside(func() error {
-		if err := netns.Set(ns); err != nil {
-			return fmt.Errorf("enter network namespace: %w", err)
-		}
-		return fn()
-	})
-}
-
-// outside runs fn, which may change its thread's network namespace, and changes
-// it back.
-func outside(fn func() error) error {
-	runtime.LockOSThread()
-	home, err := netns.Get()
-	if err != nil {
-		runtime.UnlockOSThread()
-		return fmt.Errorf("get own network namespace: %w", err)
-	}
-	defer home.Close()
-	err = fn()
-	if back := netns.Set(home); back != nil {
-		// The thread stays locked, so that it ends with the goroutine.
-		return errors.Join(err, fmt.Errorf("leave network namespace: %w", back))
-	}
-	runtime.UnlockOSThread()
-	return err
 }
 
 func (s *segment) path(name string) string { return filepath.Join(s.dir, name) }

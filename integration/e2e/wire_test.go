@@ -17,6 +17,8 @@ import (
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
+
+	"github.com/lvs-ha/lvs-ha/integration/lab/topo"
 )
 
 // holding is a director that got the VIP, or lost it.
@@ -142,7 +144,7 @@ const pingID = 0x4c48
 func (s *segment) listen() *wire {
 	s.t.Helper()
 	w := &wire{more: make(chan struct{})}
-	s.must(within(s.client, func() error {
+	s.must(topo.Within(s.client, func() error {
 		ifi, err := net.InterfaceByName(bridge)
 		if err != nil {
 			return err
@@ -204,7 +206,7 @@ func (w *wire) take(b []byte, sender net.HardwareAddr, now time.Time) {
 func (s *segment) ping() {
 	s.t.Helper()
 	var conn *icmp.PacketConn
-	s.must(within(s.client, func() (err error) {
+	s.must(topo.Within(s.client, func() (err error) {
 		conn, err = icmp.ListenPacket("ip4:icmp", "192.0.2.9")
 		return err
 	}))

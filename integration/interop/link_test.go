@@ -3,18 +3,18 @@
 package interop
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"testing"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/lvs-ha/lvs-ha/integration/lab/topo"
 )
 
 // ifname is the interface of both ends of a link.
@@ -67,7 +67,7 @@ func newEnd(t *testing.T, number byte) *end {
 		},
 		global6: netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", number)),
 	}
-	err := outside(func() (err error) {
+	err := topo.Outside(func() (err error) {
 		e.ns, err = netns.New()
 		return err
 	})
@@ -148,31 +148,7 @@ func (e *end) holds(address netip.Addr) (bool, error) {
 // do runs fn with its thread in the namespace. Sockets that fn opens and
 // processes that it starts stay there.
 func (e *end) do(fn func() error) error {
-	return outside(func() error {
-		if err := netns.Set(e.ns); err != nil {
-			return fmt.Errorf("enter network namespace: %w", err)
-		}
-		return fn()
-	})
-}
-
-// outside runs fn, which may change its thread's network namespace, and changes
-// it back.
-func outside(fn func() error) error {
-	runtime.LockOSThread()
-	home, err := netns.Get()
-	if err != nil {
-		runtime.UnlockOSThread()
-		return fmt.Errorf("get own network namespace: %w", err)
-	}
-	defer home.Close()
-	err = fn()
-	if back := netns.Set(home); back != nil {
-		// The thread stays locked, so that it ends with the goroutine.
-		return errors.Join(err, fmt.Errorf("leave network namespace: %w", back))
-	}
-	runtime.UnlockOSThread()
-	return err
+	return topo.Within(e.ns, fn)
 }
 
 // folder makes a folder that any user may look into, with a short name: socket

@@ -62,10 +62,7 @@ func (o *overrides) legal() bool {
 func (o *overrides) save() error {
 	b, err := json.Marshal(o)
 	if err == nil {
-		err = os.WriteFile(o.path+".new", b, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(o.path+".new", o.path)
+		err = replaceFile(o.path, b)
 	}
 	if err != nil {
 		return fmt.Errorf("in force, but not over a restart: write what the operator has ordered: %w", err)

@@ -69,10 +69,7 @@ func (o *owned) set(services map[ipvs.ServiceKey]bool, sync bool) error {
 	if err != nil {
 		return fmt.Errorf("write which IPVS services are ours: %w", err)
 	}
-	if err := os.WriteFile(o.path+".new", b, 0o600); err != nil {
-		return fmt.Errorf("write which IPVS services are ours: %w", err)
-	}
-	if err := os.Rename(o.path+".new", o.path); err != nil {
+	if err := replaceFile(o.path, b); err != nil {
 		return fmt.Errorf("write which IPVS services are ours: %w", err)
 	}
 	o.stale = false

@@ -30,3 +30,12 @@ func lockStateDir(dir string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// replaceFile writes a file of the state_dir so that a reader sees the old
+// content or the new one, never a part.
+func replaceFile(path string, content []byte) error {
+	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}

@@ -130,7 +130,6 @@ func (p *Process) Run(ctx context.Context) error {
 		if time.Since(born) > restartForgiven {
 			pause = restartPauseMin
 		}
-		child = nil
 		for child == nil {
 			if p.wait(ctx, pause); ctx.Err() != nil || p.stopping {
 				p.outbox = append(p.outbox, Stopped{})

@@ -120,7 +120,7 @@ func (b *bench) settle(ctx context.Context) error {
 		return fmt.Errorf("%s at %s: d1 did not become the only master; log of d1:\n%s\nlog of d2:\n%s",
 			b.setup.Kind, b.setup.Interval, b.daemons[rig.D1].Log(), b.daemons[rig.D2].Log())
 	}
-	return pass(ctx, 2*b.setup.Interval+500*time.Millisecond)
+	return rig.Pass(ctx, 2*b.setup.Interval+500*time.Millisecond)
 }
 
 // halfway waits until the middle between two adverts of d1, so that repeats and
@@ -131,7 +131,7 @@ func (b *bench) halfway(ctx context.Context) error {
 	if err := b.adverts.WaitNext(patience, b.rig.MAC[rig.D1]); err != nil {
 		return err
 	}
-	return pass(ctx, b.setup.Interval/2)
+	return rig.Pass(ctx, b.setup.Interval/2)
 }
 
 // repeat plays a scenario once.
@@ -145,7 +145,7 @@ func (b *bench) repeat(ctx context.Context, s scenario) (sample, error) {
 		if err := s.before(ctx, b); err != nil {
 			return sample{}, err
 		}
-		if err := pass(ctx, tail); err != nil {
+		if err := rig.Pass(ctx, tail); err != nil {
 			return sample{}, err
 		}
 	}
@@ -188,14 +188,14 @@ func (b *bench) repeat(ctx context.Context, s scenario) (sample, error) {
 // window waits until a scenario has had all its effects.
 func (b *bench) window(ctx context.Context, s scenario, lease time.Duration) error {
 	if s.long {
-		return pass(ctx, b.longWindow(lease))
+		return rig.Pass(ctx, b.longWindow(lease))
 	}
 	if s.master == rig.D1 {
 		b.waitHeld(ctx, 1, 0)
 	} else {
 		b.waitHeld(ctx, 0, 1)
 	}
-	return pass(ctx, tail)
+	return rig.Pass(ctx, tail)
 }
 
 // longWindow outlasts a lease, and the time in which a backup takes over.
@@ -208,7 +208,7 @@ func (b *bench) longWindow(lease time.Duration) time.Duration {
 }
 
 func (b *bench) letAllRunOut(ctx context.Context) error {
-	return pass(ctx, b.longWindow(b.watch.Lease(rig.D1)))
+	return rig.Pass(ctx, b.longWindow(b.watch.Lease(rig.D1)))
 }
 
 // restore ends what a scenario made of d1; d2 goes on as it is.
@@ -219,16 +219,4 @@ func (b *bench) restore(ctx context.Context) error {
 		b.undo = nil
 	}
 	return errors.Join(undone, b.end(ctx, rig.D1), b.rig.Plug(true))
-}
-
-// pass lets time pass.
-func pass(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

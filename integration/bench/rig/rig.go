@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -137,4 +138,16 @@ func (r *Rig) Versions(ctx context.Context) (string, error) {
 	}
 	minute, _, _ := strings.Cut(string(average), " ")
 	return fmt.Sprintf("%s, %s; load average %s on %d processors", first, strings.TrimSpace(string(ours)), minute, runtime.NumCPU()), nil
+}
+
+// Pass lets time pass.
+func Pass(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

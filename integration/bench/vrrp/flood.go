@@ -41,10 +41,10 @@ func measureFlood(ctx context.Context, r *rig.Rig, kind rig.Kind, duration time.
 		return f, err
 	}
 	defer func() { err = errors.Join(err, p.end(context.WithoutCancel(ctx))) }()
-	if err := pass(ctx, calm); err != nil {
+	if err := rig.Pass(ctx, calm); err != nil {
 		return f, err
 	}
-	if f.Before, err = p.observe(ctx, func() error { return pass(ctx, duration) }); err != nil {
+	if f.Before, err = p.observe(ctx, func() error { return rig.Pass(ctx, duration) }); err != nil {
 		return f, err
 	}
 	master, backup, err := p.usage()
@@ -62,7 +62,7 @@ func measureFlood(ctx context.Context, r *rig.Rig, kind rig.Kind, duration time.
 		return f, err
 	}
 	// What waits in buffers and pauses between log lines belongs to the flood.
-	if err := pass(ctx, calm); err != nil {
+	if err := rig.Pass(ctx, calm); err != nil {
 		return f, err
 	}
 	f.MasterLines, f.BackupLines = lines(p.d1)-masterLines, lines(p.d2)-backupLines

@@ -64,7 +64,7 @@ func measureStarved(ctx context.Context, r *rig.Rig, kind rig.Kind, realtime boo
 		return s, err
 	}
 	defer func() { err = errors.Join(err, p.end(context.WithoutCancel(ctx))) }()
-	if err := pass(ctx, calm); err != nil {
+	if err := rig.Pass(ctx, calm); err != nil {
 		return s, err
 	}
 	if realtime && !(p.d1.Realtime() && p.d2.Realtime()) {
@@ -76,7 +76,7 @@ func measureStarved(ctx context.Context, r *rig.Rig, kind rig.Kind, realtime boo
 		return s, err
 	}
 	defer stop()
-	s.steadiness, err = p.observe(ctx, func() error { return pass(ctx, duration) })
+	s.steadiness, err = p.observe(ctx, func() error { return rig.Pass(ctx, duration) })
 	return s, err
 }
 

@@ -54,7 +54,7 @@ func measureLoad(ctx context.Context, r *rig.Rig, kind rig.Kind, duration time.D
 	}
 	defer func() { err = errors.Join(err, p.end(context.WithoutCancel(ctx))) }()
 	l.AllMaster = p.allMaster
-	if err := pass(ctx, warmUp); err != nil {
+	if err := rig.Pass(ctx, warmUp); err != nil {
 		return l, err
 	}
 	master, backup, err := p.usage()
@@ -62,7 +62,7 @@ func measureLoad(ctx context.Context, r *rig.Rig, kind rig.Kind, duration time.D
 		return l, err
 	}
 	before := p.processes()
-	if err := pass(ctx, duration); err != nil {
+	if err := rig.Pass(ctx, duration); err != nil {
 		return l, err
 	}
 	if !slices.Equal(before, p.processes()) {
@@ -115,7 +115,7 @@ func (p *runningPair) waitAnswers(ctx context.Context, ping *rig.Pinger, node st
 		if len(first) == len(p.setup.VIPs) {
 			return last, nil
 		}
-		if err := pass(ctx, 2*allPinged); err != nil {
+		if err := rig.Pass(ctx, 2*allPinged); err != nil {
 			return time.Time{}, fmt.Errorf("%s on %s answers for %d of %d VIPs: %w", p.setup.Kind, node, len(first), len(p.setup.VIPs), err)
 		}
 	}

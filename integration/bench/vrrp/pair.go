@@ -83,15 +83,3 @@ func (p *runningPair) end(ctx context.Context) error {
 	p.watch.Close()
 	return errors.Join(errs...)
 }
-
-// pass lets time pass.
-func pass(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

@@ -4,11 +4,9 @@ package topo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"syscall"
 
 	"github.com/vishvananda/netns"
@@ -59,30 +57,11 @@ func (n *Node) environ() []string {
 
 // Do runs fn in the node's network namespace, on the calling goroutine, and returns its error. A socket that fn opens
 // stays in that namespace for as long as it is open; a goroutine that fn starts runs outside.
-func (n *Node) Do(fn func() error) (err error) {
-	runtime.LockOSThread()
-	home, err := netns.Get()
-	if err != nil {
-		runtime.UnlockOSThread()
-		return fmt.Errorf("get own network namespace: %w", err)
-	}
-	defer home.Close()
+func (n *Node) Do(fn func() error) error {
 	node, err := netns.GetFromPath(netnsPath(n.lab, n.spec.Name))
 	if err != nil {
-		runtime.UnlockOSThread()
 		return fmt.Errorf("open network namespace %s: %w", n.NetNS(), err)
 	}
 	defer node.Close()
-	if err := netns.Set(node); err != nil {
-		runtime.UnlockOSThread()
-		return fmt.Errorf("enter network namespace %s: %w", n.NetNS(), err)
-	}
-	defer func() {
-		if back := netns.Set(home); back != nil {
-			err = errors.Join(err, fmt.Errorf("leave network namespace %s: %w", n.NetNS(), back))
-			return // the thread stays locked, so that it ends with the goroutine
-		}
-		runtime.UnlockOSThread()
-	}()
-	return fn()
+	return Within(node, fn)
 }
