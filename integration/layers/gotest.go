@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -61,7 +63,7 @@ func goTest(ctx context.Context, env []string, args ...string) (tally, error) {
 
 func follow(r io.Reader, w io.Writer) tally {
 	var t tally
-	output := make(map[string]*strings.Builder) // by package and test
+	output := make(map[string]*strings.Builder) // of what has not ended, by package and test
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -100,6 +102,7 @@ func (t *tally) take(e event, output map[string]*strings.Builder, w io.Writer) {
 	delete(output, key)
 	switch {
 	case e.Test == "":
+		t.cutShort(e.Package, output, w)
 		if e.Package != "" && e.Action != "skip" {
 			fmt.Fprintf(w, "%-4s %s %.1fs\n", e.Action, e.Package, e.Elapsed)
 		}
@@ -110,6 +113,23 @@ func (t *tally) take(e event, output map[string]*strings.Builder, w io.Writer) {
 		t.skipped++
 	default:
 		t.failed++
+	}
+}
+
+// cutShort counts the tests of a package that have not ended although the
+// package has, because its process died, and prints what they and the dying
+// process said.
+func (t *tally) cutShort(pkg string, output map[string]*strings.Builder, w io.Writer) {
+	for _, key := range slices.Sorted(maps.Keys(output)) {
+		test, ok := strings.CutPrefix(key, pkg+" ")
+		if !ok || test == "" {
+			continue
+		}
+		fmt.Fprintf(w, "%s    %s did not end\n", output[key], test)
+		delete(output, key)
+		if !strings.Contains(test, "/") {
+			t.failed++
+		}
 	}
 }
 

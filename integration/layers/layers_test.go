@@ -19,6 +19,8 @@ func TestFollowCountsTestsAndShowsWhatFailed(t *testing.T) {
 {"Action":"fail","Package":"p","Test":"TestB"}
 {"Action":"output","Package":"p","Test":"TestC","Output":"words of C\n"}
 {"Action":"skip","Package":"p","Test":"TestC"}
+{"Action":"output","Package":"p","Test":"TestD","Output":"words of D\n"}
+{"Action":"output","Package":"p","Test":"TestD/sub","Output":"exit status 125\n"}
 {"Action":"fail","Package":"p","Elapsed":1.5}
 {"Action":"skip","Package":"no tests here"}
 {"Action":"build-output","ImportPath":"q","Output":"q.go:1: no\n"}
@@ -27,10 +29,10 @@ not JSON
 `
 	var out strings.Builder
 	got := follow(strings.NewReader(stream), &out)
-	if want := (tally{passed: 1, failed: 1, skipped: 1}); got != want {
+	if want := (tally{passed: 1, failed: 2, skipped: 1}); got != want {
 		t.Errorf("tally = %+v, want %+v", got, want)
 	}
-	want := "words of B\nwords of C\nfail p 1.5s\nq.go:1: no\nnot JSON\n"
+	want := "words of B\nwords of C\nwords of D\n    TestD did not end\nexit status 125\n    TestD/sub did not end\nfail p 1.5s\nq.go:1: no\nnot JSON\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("output (-want +got):\n%s", diff)
 	}
