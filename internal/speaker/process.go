@@ -205,6 +205,12 @@ func (p *Process) attend(ctx context.Context, child Child) string {
 	pace := p.patience() / beatsPerPatience
 	tick := p.opts.ticker(pace)
 	defer tick.Stop()
+	repace := func(now time.Duration) {
+		if now != pace {
+			pace = now
+			tick.Reset(pace)
+		}
+	}
 	for {
 		out, first := p.next()
 		select {
@@ -217,10 +223,7 @@ func (p *Process) attend(ctx context.Context, child Child) string {
 			if !l.send(c) {
 				return "it takes no commands"
 			}
-			if now := p.patience() / beatsPerPatience; now != pace {
-				pace = now
-				tick.Reset(pace)
-			}
+			repace(min(pace, p.patience()/beatsPerPatience))
 		case e := <-l.messages:
 			if p.take(e); p.stopped {
 				return ""
@@ -237,14 +240,15 @@ func (p *Process) attend(ctx context.Context, child Child) string {
 			if p.opts.Alive() {
 				pulse.Beat()
 			}
-			if pulse.Heard() {
-				p.vigil.heard(now)
+			if ago, heard := pulse.Heard(); heard {
 				p.vigil.patience = p.patience()
+				p.vigil.heard(now, ago)
 			}
 			if p.vigil.look(now) {
 				p.silent = true
 				return fmt.Sprintf("silent for %s", p.vigil.patience)
 			}
+			repace(min(p.vigil.next(), p.patience()/beatsPerPatience))
 		}
 	}
 }

@@ -150,7 +150,7 @@ func TestCommandsAreTakenWhileAProcessStarts(t *testing.T) {
 		net := &segment{}
 		p := parentOf(t, newHost(net, "192.0.2.1"), func(p *parent) {
 			dead := &fakeChild{served: &served{successors: newFakeListener(), done: make(chan struct{}), cancel: func() {}}, conn: mute}
-			dead.pulse, _ = NewPulses()
+			dead.pulse, _ = pulsesOfOne()
 			close(dead.done)
 			p.first = dead
 		})

@@ -55,6 +55,32 @@ func TestLostSpeakerIsHandedOverFor(t *testing.T) {
 	}
 }
 
+// TestSilenceIsFoundWhenItIsLongEnough: not at the next of the looks, which are
+// as far apart as the signs of life.
+func TestSilenceIsFoundWhenItIsLongEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(&segment{}, "192.0.2.1")
+		p := parentOf(t, h, func(p *parent) {
+			p.first = newChild(t, h, func(s *Speaker) {
+				s.sys.Ticker = func(pace time.Duration) Ticker {
+					time.Sleep(pace * 4 / 5) // after each look comes a sign of life
+					return newGoTicker(pace)
+				}
+			})
+		})
+		p.tell(Configure{Instances: []Instance{instanceOf(150, vip4)}, Settings: heartbeat})
+		wait(settleTime)
+		pulse, frozen := p.child().pulse, time.Now()
+		ago := pulse.clock() - time.Duration(pulse.theirs.Load())
+		close(p.child().frozen)
+		wait(settleTime)
+		lost := seen[Lost](p)
+		if want := frozen.Add(heartbeat.Heartbeat - ago); len(lost) != 1 || !lost[0].At.Equal(want) {
+			t.Errorf("lost = %+v, want at %v", lost, want)
+		}
+	})
+}
+
 // TestSpeakerThatPartsHandsOverItself: it ends as it should, and nothing is left
 // to adopt.
 func TestSpeakerThatPartsHandsOverItself(t *testing.T) {

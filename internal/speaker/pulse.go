@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,32 +17,36 @@ import (
 // its Pulse at.
 const PulseFD = 4
 
-// Pulse is how the two processes show each other that they live: a counter for
-// each, in memory that they share. A sign of life costs no system call and
-// wakes nobody.
+// Pulse is how the two processes show each other that they live: each writes
+// the time of its last sign of life into memory that they share. That wakes
+// nobody.
 type Pulse struct {
-	mine, theirs *atomic.Uint64
-	seen         uint64 // of theirs
+	clock        func() time.Duration // the same in both processes, never zero
+	mine, theirs *atomic.Int64        // what it said, in nanoseconds
+	seen         int64                // of theirs
 }
 
-// NewPulses returns both ends of one in the memory of this process.
-func NewPulses() (director, speaker *Pulse) {
-	counters := new([2]atomic.Uint64)
-	return pulses(counters)
-}
-
-func pulses(counters *[2]atomic.Uint64) (director, speaker *Pulse) {
-	return &Pulse{mine: &counters[0], theirs: &counters[1]}, &Pulse{mine: &counters[1], theirs: &counters[0]}
+func newPulses(signs *[2]atomic.Int64, clock func() time.Duration) (director, speaker *Pulse) {
+	return &Pulse{clock: clock, mine: &signs[0], theirs: &signs[1]}, &Pulse{clock: clock, mine: &signs[1], theirs: &signs[0]}
 }
 
 // Beat gives a sign of life.
-func (p *Pulse) Beat() { p.mine.Add(1) }
+func (p *Pulse) Beat() { p.mine.Store(int64(p.clock())) }
 
-// Heard reports whether the other has given one since it was last asked.
-func (p *Pulse) Heard() bool {
+// Heard reports whether the other has given one since it was last asked, and
+// how long ago the last one was.
+func (p *Pulse) Heard() (ago time.Duration, heard bool) {
 	before := p.seen
 	p.seen = p.theirs.Load()
-	return p.seen != before
+	return p.clock() - time.Duration(p.seen), p.seen != before
+}
+
+// sinceBoot reads the clock that all processes of this machine share
+// (CLOCK_MONOTONIC of clock_gettime(2)).
+func sinceBoot() time.Duration {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // it fails for unknown clocks only
+	return time.Duration(t.Nano())
 }
 
 const pulseSize = 4096
@@ -67,8 +72,8 @@ func MapPulse(f *os.File) (director, speaker *Pulse, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("map memory of the heartbeat: %w", err)
 	}
-	// A page is aligned for 64-bit counters, and larger than two of them.
-	director, speaker = pulses((*[2]atomic.Uint64)(unsafe.Pointer(unsafe.SliceData(b))))
+	// A page is aligned for 64-bit numbers, and larger than two of them.
+	director, speaker = newPulses((*[2]atomic.Int64)(unsafe.Pointer(unsafe.SliceData(b))), sinceBoot)
 	return director, speaker, nil
 }
 

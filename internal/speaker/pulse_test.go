@@ -4,7 +4,9 @@ package speaker
 
 import (
 	"os"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // TestPulse works the same within a process and over memory that is mapped
@@ -25,7 +27,7 @@ func TestPulse(t *testing.T) {
 	director, _ := mapped()
 	_, speaker := mapped()
 	ends := map[string][2]*Pulse{"mapped": {director, speaker}}
-	director, speaker = NewPulses()
+	director, speaker = pulsesOfOne()
 	ends["of one process"] = [2]*Pulse{director, speaker}
 	for name, pair := range ends {
 		t.Run(name, func(t *testing.T) {
@@ -33,7 +35,7 @@ func TestPulse(t *testing.T) {
 				mine, theirs := ends[0], ends[1]
 				want := func(p *Pulse, want bool) {
 					t.Helper()
-					if got := p.Heard(); got != want {
+					if _, got := p.Heard(); got != want {
 						t.Errorf("heard %t, want %t", got, want)
 					}
 				}
@@ -47,6 +49,21 @@ func TestPulse(t *testing.T) {
 				want(theirs, true)
 			}
 		})
+	}
+}
+
+// TestPulseTellsHowLongAgo: what was found late counts from when it was given.
+func TestPulseTellsHowLongAgo(t *testing.T) {
+	now := time.Second
+	director, speaker := newPulses(new([2]atomic.Int64), func() time.Duration { return now })
+	speaker.Beat()
+	now += 70 * time.Millisecond
+	if ago, heard := director.Heard(); ago != 70*time.Millisecond || !heard {
+		t.Errorf("heard %t, %s ago, want 70 ms", heard, ago)
+	}
+	before := sinceBoot()
+	if after := sinceBoot(); before <= 0 || after < before {
+		t.Errorf("clock went from %s to %s", before, after)
 	}
 }
 

@@ -183,9 +183,9 @@ func (a *attendant) tell(e Event) {
 }
 
 func (a *attendant) look(now time.Time) {
-	if a.Pulse.Heard() {
-		a.vigil.heard(now)
+	if ago, heard := a.Pulse.Heard(); heard {
 		a.vigil.patience = a.settings.Heartbeat
+		a.vigil.heard(now, ago)
 	}
 	switch {
 	case a.director != nil && a.vigil.look(now):
