@@ -6,39 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // StatusRange is a range of HTTP status codes, both ends included, within
 // 100 to 599 (RFC 9110 section 15).
 type StatusRange struct{ Low, High int }
 
-// ParseStatusRange reads "204" or "200-299".
-func ParseStatusRange(s string) (StatusRange, error) {
-	low, high, isRange := strings.Cut(s, "-")
-	if !isRange {
-		high = low
-	}
-	r := StatusRange{Low: parseStatus(low), High: parseStatus(high)}
-	if err := r.validate(); err != nil {
-		return StatusRange{}, fmt.Errorf("status range %q: %w", s, err)
-	}
-	return r, nil
-}
-
-// parseStatus returns 0, which no range allows, for what is not three digits.
-func parseStatus(s string) int {
-	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil || len(s) != 3 {
-		return 0
-	}
-	return int(n)
-}
-
 // Contains tells whether status lies in the range.
 func (r StatusRange) Contains(status int) bool { return r.Low <= status && status <= r.High }
 
-// String returns the form that ParseStatusRange reads.
+// String returns "204" or "200-299".
 func (r StatusRange) String() string {
 	if r.Low == r.High {
 		return strconv.Itoa(r.Low)
