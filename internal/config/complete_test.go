@@ -224,14 +224,19 @@ func TestReferenceExamples(t *testing.T) {
 	}
 }
 
-// TestExampleIsValid reads the example that ships with the program.
-func TestExampleIsValid(t *testing.T) {
-	const example = "../../conf/lvs-ha.toml"
-	data, err := os.ReadFile(example)
-	if err != nil {
-		t.Fatal(err)
+// TestShippedFilesAreValid reads the example and the lab's files.
+func TestShippedFilesAreValid(t *testing.T) {
+	files, err := filepath.Glob("../../conf/lab/*/*.toml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("files of the lab: %v, %v", files, err)
 	}
-	if c, problems := Parse(example, data, nil); c == nil || len(problems) > 0 {
-		t.Fatalf("problems: %v", problems)
+	for _, file := range append(files, "../../conf/lvs-ha.toml") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, problems := Parse(file, data, nil); c == nil || len(problems) > 0 {
+			t.Errorf("%s: %v", file, problems)
+		}
 	}
 }
