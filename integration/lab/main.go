@@ -53,7 +53,7 @@ func run(args []string) int {
 	case verb == "vm":
 		signals := make(chan os.Signal, 1)
 		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-		code, err = vm.Run(context.Background(), vm.Options{Signals: signals}, args...)
+		code, err = runVM(vm.Options{Signals: signals}, args)
 	default:
 		fmt.Fprint(os.Stderr, usage)
 		return exitUsage
@@ -63,6 +63,17 @@ func run(args []string) int {
 		code = max(code, 1)
 	}
 	return code
+}
+
+// runVM runs a command in the virtual machine, and once more from its start when the machine dies: emulators do.
+func runVM(o vm.Options, argv []string) (code int, err error) {
+	for range 2 {
+		if code, err = vm.Run(context.Background(), o, argv...); !errors.Is(err, vm.ErrDied) {
+			break
+		}
+		fmt.Fprintln(os.Stderr, "lab:", err)
+	}
+	return code, err
 }
 
 func up(file string) error {

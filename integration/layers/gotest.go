@@ -62,84 +62,99 @@ func goTest(ctx context.Context, env []string, args ...string) (tally, error) {
 }
 
 func follow(r io.Reader, w io.Writer) tally {
-	var t tally
-	output := make(map[string]*strings.Builder) // of what has not ended, by package and test
+	f := follower{w: w, output: make(map[string]*strings.Builder), fates: make(map[string]string)}
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
-			return t
+			return f.tally()
 		}
 		var e event
 		if json.Unmarshal(line, &e) != nil {
 			fmt.Fprintf(w, "%s", line)
 			continue
 		}
-		t.take(e, output, w)
+		f.take(e)
 	}
 }
 
-func (t *tally) take(e event, output map[string]*strings.Builder, w io.Writer) {
+// follower reads events. Its maps go by package and test.
+type follower struct {
+	w      io.Writer
+	output map[string]*strings.Builder // of what has not ended
+	fates  map[string]string           // how tests ended, the last time that they ran
+}
+
+func (f *follower) take(e event) {
 	key := e.Package + e.ImportPath + " " + e.Test
 	switch e.Action {
 	case "output", "build-output":
-		if output[key] == nil {
-			output[key] = &strings.Builder{}
+		if f.output[key] == nil {
+			f.output[key] = &strings.Builder{}
 		}
-		output[key].WriteString(e.Output)
+		f.output[key].WriteString(e.Output)
 		return
 	case "build-fail", "fail", "skip":
-		if b := output[key]; b != nil {
-			fmt.Fprint(w, b)
+		if b := f.output[key]; b != nil {
+			fmt.Fprint(f.w, b)
 		}
 	case "pass":
-		if b := output[key]; b != nil {
-			fmt.Fprint(w, tableOf(b.String()))
+		if b := f.output[key]; b != nil {
+			fmt.Fprint(f.w, worthSeeing(b.String()))
 		}
 	default:
 		return
 	}
-	delete(output, key)
-	switch {
-	case e.Test == "":
-		t.cutShort(e.Package, output, w)
-		if e.Package != "" && e.Action != "skip" {
-			fmt.Fprintf(w, "%-4s %s %.1fs\n", e.Action, e.Package, e.Elapsed)
-		}
-	case strings.Contains(e.Test, "/"):
-	case e.Action == "pass":
-		t.passed++
-	case e.Action == "skip":
-		t.skipped++
-	default:
-		t.failed++
+	delete(f.output, key)
+	if e.Test != "" {
+		f.fates[key] = e.Action
+		return
+	}
+	f.cutShort(e.Package)
+	if e.Package != "" && e.Action != "skip" {
+		fmt.Fprintf(f.w, "%-4s %s %.1fs\n", e.Action, e.Package, e.Elapsed)
 	}
 }
 
-// cutShort counts the tests of a package that have not ended although the
-// package has, because its process died, and prints what they and the dying
-// process said.
-func (t *tally) cutShort(pkg string, output map[string]*strings.Builder, w io.Writer) {
-	for _, key := range slices.Sorted(maps.Keys(output)) {
-		test, ok := strings.CutPrefix(key, pkg+" ")
-		if !ok || test == "" {
-			continue
+// cutShort takes the tests of a package that have not ended although the
+// package has, because its process died, for failed, and prints what they and
+// the dying process said.
+func (f *follower) cutShort(pkg string) {
+	for _, key := range slices.Sorted(maps.Keys(f.output)) {
+		if test, ok := strings.CutPrefix(key, pkg+" "); ok && test != "" {
+			fmt.Fprintf(f.w, "%s    %s did not end\n", f.output[key], test)
+			delete(f.output, key)
+			f.fates[key] = "fail"
 		}
-		fmt.Fprintf(w, "%s    %s did not end\n", output[key], test)
-		delete(output, key)
-		if !strings.Contains(test, "/") {
+	}
+}
+
+func (f *follower) tally() tally {
+	var t tally
+	for key, fate := range f.fates {
+		_, test, _ := strings.Cut(key, " ")
+		switch {
+		case strings.Contains(test, "/"):
+		case fate == "pass":
+			t.passed++
+		case fate == "skip":
+			t.skipped++
+		default:
 			t.failed++
 		}
 	}
+	return t
 }
 
-// tableOf returns the lines that a test wants to be seen also when it passes:
-// those of a table, which begin with a bar.
-func tableOf(output string) string {
+// worthSeeing returns the lines that are to be seen also when a test passes:
+// those of a table, which begin with a bar, and what the lab has to say.
+func worthSeeing(output string) string {
 	var b strings.Builder
 	for line := range strings.Lines(output) {
 		if _, row, ok := strings.Cut(line, "| "); ok && strings.TrimSpace(line[:len(line)-len(row)-2]) == "" {
 			b.WriteString(row)
+		} else if strings.HasPrefix(line, "lab: ") {
+			b.WriteString(line)
 		}
 	}
 	return b.String()

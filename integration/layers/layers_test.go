@@ -14,6 +14,8 @@ import (
 func TestFollowCountsTestsAndShowsWhatFailed(t *testing.T) {
 	const stream = `{"Action":"output","Package":"p","Test":"TestA","Output":"words of A\n"}
 {"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"lab: the machine has died\n"}
+{"Action":"pass","Package":"p","Test":"TestA"}
 {"Action":"output","Package":"p","Test":"TestB","Output":"words of B\n"}
 {"Action":"pass","Package":"p","Test":"TestB/sub"}
 {"Action":"fail","Package":"p","Test":"TestB"}
@@ -32,7 +34,7 @@ not JSON
 	if want := (tally{passed: 1, failed: 2, skipped: 1}); got != want {
 		t.Errorf("tally = %+v, want %+v", got, want)
 	}
-	want := "words of B\nwords of C\nwords of D\n    TestD did not end\nexit status 125\n    TestD/sub did not end\nfail p 1.5s\nq.go:1: no\nnot JSON\n"
+	want := "lab: the machine has died\nwords of B\nwords of C\nwords of D\n    TestD did not end\nexit status 125\n    TestD/sub did not end\nfail p 1.5s\nq.go:1: no\nnot JSON\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("output (-want +got):\n%s", diff)
 	}

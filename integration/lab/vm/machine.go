@@ -82,12 +82,18 @@ func boot(ctx context.Context, opt Options, m machine, dir string, j job.Job) (e
 	return ended, nil
 }
 
+// errInsisted is how a machine ends when a second signal comes.
+var errInsisted = errors.New("stopped by a second signal")
+
 // watch waits for the machine's end, which it brings about when ctx ends or a second signal comes.
 func watch(ctx context.Context, signals <-chan os.Signal, control io.Writer, pid int, over <-chan error) error {
 	stop, passed := ctx.Done(), 0
 	for {
 		select {
 		case err := <-over:
+			if passed > 1 {
+				return errInsisted
+			}
 			return err
 		case <-stop:
 			killGroup(pid)

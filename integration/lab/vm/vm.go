@@ -38,6 +38,9 @@ const (
 	ExitMachine = 125 // the machine could not be started, or died before the command had ended
 )
 
+// ErrDied is what Run fails with when the machine has died of itself: an emulator or its kernel crashed.
+var ErrDied = errors.New("virtual machine died")
+
 // DefaultTimeout is the time limit where Options has none.
 const DefaultTimeout = 15 * time.Minute
 
@@ -101,8 +104,10 @@ func Run(ctx context.Context, opt Options, argv ...string) (exit int, err error)
 		return ExitTimeout, fmt.Errorf("virtual machine: %s did not end within the time limit of %v", argv[0], opt.Timeout)
 	case ctx.Err() != nil:
 		return ExitMachine, fmt.Errorf("virtual machine: stopped: %w", ctx.Err())
+	case errors.Is(ended, errInsisted):
+		return ExitMachine, fmt.Errorf("virtual machine: %w", ended)
 	case errors.Is(err, fs.ErrNotExist):
-		return ExitMachine, fmt.Errorf("virtual machine died (%v) before %s had ended; its console:\n%s", ended, argv[0], consoleTail(dir))
+		return ExitMachine, fmt.Errorf("%w (%v) before %s had ended; its console:\n%s", ErrDied, ended, argv[0], consoleTail(dir))
 	default:
 		return ExitMachine, fmt.Errorf("virtual machine: %w", err)
 	}

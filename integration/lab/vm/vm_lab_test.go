@@ -197,7 +197,7 @@ func testRunPassesSignals(t *testing.T) {
 		{"caught", "trap 'echo caught; exit 3' TERM; echo ready; while :; do sleep 0.1; done", []os.Signal{syscall.SIGTERM},
 			outcome{Exit: 3, Stdout: "ready\ncaught\n"}},
 		{"ignored, then insisted on", "trap '' INT; echo ready; while :; do sleep 0.1; done", []os.Signal{syscall.SIGINT, syscall.SIGINT},
-			outcome{Exit: vm.ExitMachine, Stdout: "ready\n", Err: "virtual machine died"}},
+			outcome{Exit: vm.ExitMachine, Stdout: "ready\n", Err: "virtual machine: stopped by a second signal"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
