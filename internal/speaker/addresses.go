@@ -107,7 +107,7 @@ func (s *Speaker) tellChanges(now time.Time, changes netif.Changes) {
 	moved := make(map[string]*Moved)
 	of := func(a netif.Address) (*instance, *Moved) {
 		i := owners[a]
-		name := ""
+		name := s.heldFor[a]
 		if i != nil {
 			name = i.config.Name
 		}
@@ -118,6 +118,7 @@ func (s *Speaker) tellChanges(now time.Time, changes netif.Changes) {
 	}
 	for _, a := range changes.Added {
 		i, m := of(a)
+		s.heldFor[a] = m.Instance
 		if s.held[a] {
 			s.emit(Restored{At: now, Instance: m.Instance, Address: a})
 		} else {
@@ -129,6 +130,7 @@ func (s *Speaker) tellChanges(now time.Time, changes netif.Changes) {
 	}
 	for _, a := range changes.Removed {
 		_, m := of(a)
+		delete(s.heldFor, a)
 		m.Removed = append(m.Removed, a)
 	}
 	for _, name := range slices.Sorted(maps.Keys(moved)) {

@@ -33,6 +33,22 @@ func TestRenameKeepsTheRole(t *testing.T) {
 	})
 }
 
+// TestAVIPLeavesInTheNameOfItsInstance: also one that the instance no longer has.
+func TestAVIPLeavesInTheNameOfItsInstance(t *testing.T) {
+	const second = "192.0.2.11/24"
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newHost(&segment{}, "192.0.2.1"))
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4, second)}}
+		wait(settleTime)
+		r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
+		wait(settleTime)
+		got := seen[Moved](r)
+		if len(got) != 2 || got[1].Instance != "web" || len(got[1].Removed) != 1 || got[1].Removed[0].Prefix.String() != second {
+			t.Errorf("VIPs moved: %+v, want %v to leave web", got, second)
+		}
+	})
+}
+
 // TestReplacementWaitsForItsPredecessor: the two never speak for one name at
 // the same time.
 func TestReplacementWaitsForItsPredecessor(t *testing.T) {

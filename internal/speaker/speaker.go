@@ -109,12 +109,13 @@ type Speaker struct {
 
 	keeper    worker[netif.Desired, holdResult]
 	held      map[netif.Address]bool
-	holdError string        // of the last Hold
-	dirty     bool          // held may not be what the states demand
-	renewAt   time.Time     // when the leases want renewal; zero: there are none
-	retryAt   time.Time     // when to try again what failed; zero: nothing did
-	slept     time.Duration // what Slept said last
-	turn      uint64        // of the loop, counted
+	heldFor   map[netif.Address]string // the instances that they were added for
+	holdError string                   // of the last Hold
+	dirty     bool                     // held may not be what the states demand
+	renewAt   time.Time                // when the leases want renewal; zero: there are none
+	retryAt   time.Time                // when to try again what failed; zero: nothing did
+	slept     time.Duration            // what Slept said last
+	turn      uint64                   // of the loop, counted
 
 	beats        Ticker // when to call Beat
 	beatInterval time.Duration
@@ -131,7 +132,7 @@ func New(sys System, commands <-chan Command, events chan<- Event) *Speaker {
 		conns:    make(map[wire]*conn),
 		packets:  make(chan received, 16),
 		noise:    make(noise), beatInterval: defaultPatience / beatsPerPatience,
-		held:   make(map[netif.Address]bool),
+		held: make(map[netif.Address]bool), heldFor: make(map[netif.Address]string),
 		strays: make(map[string]map[string]uint64),
 	}
 	s.keeper = newWorker(func(want netif.Desired) holdResult {
