@@ -18,8 +18,11 @@ const (
 	// granularity is how late the kernel may be in dropping an address whose
 	// lifetime is over: IPv4 lifetimes are whole seconds.
 	granularity = time.Second
-	// tail is how long a window stays open after one director alone has the VIP.
-	tail = time.Second
+	// heartbeat is lvs-ha's default: what it notices takes so long.
+	heartbeat = 300 * time.Millisecond
+	// respawn is what a daemon may take, beside its timers, to start a process
+	// in place of one that was lost.
+	respawn = 1500 * time.Millisecond
 )
 
 // bench is one kind of daemon on both directors at one interval.
@@ -30,6 +33,8 @@ type bench struct {
 	ping    *rig.Pinger
 	adverts *rig.Adverts
 	daemons map[string]*rig.Daemon
+	// condition is what the last scenario left.
+	condition condition
 	// undo takes back what a scenario told d1's daemon; nil: nothing.
 	undo func() error
 }
@@ -48,8 +53,12 @@ type sample struct {
 	// lease and the kernel's granularity were over; at the window's end where
 	// there is no lease.
 	Stale bool `json:"stale"`
-	// Moved: in the end the right director, and it alone, had the VIP.
-	Moved bool `json:"moved"`
+	// TookOver: the director that was to take over had the VIP at some time after
+	// the fault.
+	TookOver bool `json:"took_over"`
+	// Ended: in the end it alone had the VIP; where the other one may have come
+	// back, anybody.
+	Ended bool `json:"ended_well"`
 }
 
 func newBench(r *rig.Rig, kind rig.Kind, interval time.Duration) (*bench, error) {
@@ -84,7 +93,7 @@ func (b *bench) start(node string) error {
 	return nil
 }
 
-// end stops a director's daemon, in whatever state it is.
+// end tells a director's daemon to end.
 func (b *bench) end(ctx context.Context, node string) error {
 	d := b.daemons[node]
 	if d == nil {
@@ -94,17 +103,43 @@ func (b *bench) end(ctx context.Context, node string) error {
 	return d.Terminate(ctx)
 }
 
-// downInterval is the longest that a backup waits before it takes over.
-func (b *bench) downInterval() time.Duration { return 3*b.setup.Interval + b.setup.Skew() }
-
 // patience bounds what is waited for but does not happen.
-func (b *bench) patience() time.Duration { return 2*b.downInterval() + 5*time.Second }
+func (b *bench) patience() time.Duration { return 2*b.setup.DownInterval() + 5*time.Second }
 
 // waitHeld waits until d1 and d2 have the VIP so many times.
 func (b *bench) waitHeld(ctx context.Context, d1, d2 int) bool {
 	ctx, cancel := context.WithTimeout(ctx, b.patience())
 	defer cancel()
 	return b.watch.Wait(ctx, d1, d2)
+}
+
+// rest is how long a pair is left to itself: an advert is heard in it, and a lost
+// process noticed.
+func (b *bench) rest() time.Duration { return b.setup.Interval + heartbeat }
+
+// bring makes the pair what a scenario begins with. Until it says otherwise, the
+// pair's condition is unknown.
+func (b *bench) bring(ctx context.Context, want condition) error {
+	is := b.condition
+	b.condition = unknown
+	if is == want && want != mastered {
+		return nil
+	}
+	if is != mastered {
+		if err := b.restore(ctx); err != nil {
+			return err
+		}
+	}
+	if err := b.settle(ctx); err != nil {
+		return err
+	}
+	switch want {
+	case stopped:
+		return stopFirst(ctx, b)
+	case frozen:
+		return freezeFirst(ctx, b)
+	}
+	return nil
 }
 
 // settle makes d1 a master that d2 has heard, with no other fault about.
@@ -120,7 +155,7 @@ func (b *bench) settle(ctx context.Context) error {
 		return fmt.Errorf("%s at %s: d1 did not become the only master; log of d1:\n%s\nlog of d2:\n%s",
 			b.setup.Kind, b.setup.Interval, b.daemons[rig.D1].Log(), b.daemons[rig.D2].Log())
 	}
-	return rig.Pass(ctx, 2*b.setup.Interval+500*time.Millisecond)
+	return rig.Pass(ctx, b.rest())
 }
 
 // halfway waits until the middle between two adverts of d1, so that repeats and
@@ -137,19 +172,11 @@ func (b *bench) halfway(ctx context.Context) error {
 // repeat plays a scenario once.
 func (b *bench) repeat(ctx context.Context, s scenario) (sample, error) {
 	defer b.ping.Forget()
-	if err := b.settle(ctx); err != nil {
+	if err := b.bring(ctx, s.at); err != nil {
 		return sample{}, err
 	}
 	lease := b.watch.Lease(rig.D1)
-	if s.before != nil {
-		if err := s.before(ctx, b); err != nil {
-			return sample{}, err
-		}
-		if err := rig.Pass(ctx, tail); err != nil {
-			return sample{}, err
-		}
-	}
-	if s.master == rig.D2 {
+	if s.at == mastered {
 		if err := b.halfway(ctx); err != nil {
 			return sample{}, err
 		}
@@ -163,7 +190,22 @@ func (b *bench) repeat(ctx context.Context, s scenario) (sample, error) {
 	if err := b.window(ctx, s, lease); err != nil {
 		return sample{}, err
 	}
-	to := time.Now()
+	r, err := b.look(ctx, s, lease, from, time.Now())
+	if err != nil {
+		return sample{}, err
+	}
+	switch s.leaves {
+	case unknown:
+		err = b.restore(ctx)
+	case stopped:
+		err = b.end(ctx, rig.D1) // it may still be at it
+	}
+	b.condition = s.leaves
+	return r, err
+}
+
+// look collects what the instruments saw of a scenario from its fault to its end.
+func (b *bench) look(ctx context.Context, s scenario, lease time.Duration, from, to time.Time) (sample, error) {
 	patience, cancel := context.WithTimeout(ctx, b.patience())
 	defer cancel()
 	if err := b.ping.WaitUntil(patience, to); err != nil {
@@ -178,45 +220,53 @@ func (b *bench) repeat(ctx context.Context, s scenario) (sample, error) {
 	if lease != rig.Forever {
 		over = from.Add(lease + granularity)
 	}
-	r := sample{Gap: silence.Length, GapAfter: silence.Start.Sub(from), Pause: silence.Pause, BothHeld: rig.BothHeld(changes, vip, from, to)}
 	other := map[string]string{rig.D1: rig.D2, rig.D2: rig.D1}[s.master]
-	r.Moved = rig.HeldAt(changes, s.master, vip, to) && !rig.HeldAt(changes, other, vip, to)
-	r.Stale = s.target == letsGo && rig.HeldAt(changes, rig.D1, vip, over)
-	return r, b.restore(ctx)
+	right, wrong := rig.HeldAt(changes, s.master, vip, to), rig.HeldAt(changes, other, vip, to)
+	return sample{
+		Gap: silence.Length, GapAfter: silence.Start.Sub(from), Pause: silence.Pause,
+		BothHeld: rig.BothHeld(changes, vip, from, to),
+		Stale:    s.target == letsGo && rig.HeldAt(changes, rig.D1, vip, over),
+		TookOver: rig.HeldWithin(changes, s.master, vip, from, to),
+		Ended:    right && !wrong || s.brief && (right || wrong),
+	}, nil
 }
 
 // window waits until a scenario has had all its effects.
 func (b *bench) window(ctx context.Context, s scenario, lease time.Duration) error {
-	if s.long {
+	switch {
+	case s.long && s.target == letsGo:
 		return rig.Pass(ctx, b.longWindow(lease))
-	}
-	if s.master == rig.D1 {
+	case s.long:
+		return rig.Pass(ctx, b.longWindow(0))
+	case s.master == rig.D1:
 		b.waitHeld(ctx, 1, 0)
-	} else {
+	default:
 		b.waitHeld(ctx, 0, 1)
 	}
-	return rig.Pass(ctx, tail)
+	return rig.Pass(ctx, b.rest())
 }
 
-// longWindow outlasts a lease, and the time in which a backup takes over.
+// longWindow outlasts the time in which a backup takes over, and a lease unless
+// it is for ever.
 func (b *bench) longWindow(lease time.Duration) time.Duration {
-	w := b.downInterval() + 2*time.Second
+	w := b.setup.DownInterval() + respawn
 	if lease != rig.Forever {
-		w = max(w, lease+granularity+500*time.Millisecond)
+		w = max(w, lease+granularity+heartbeat)
 	}
 	return w
 }
 
-func (b *bench) letAllRunOut(ctx context.Context) error {
-	return rig.Pass(ctx, b.longWindow(b.watch.Lease(rig.D1)))
-}
-
-// restore ends what a scenario made of d1; d2 goes on as it is.
+// restore removes what a scenario made of d1; d2 goes on as it is.
 func (b *bench) restore(ctx context.Context) error {
 	var undone error
 	if b.undo != nil {
 		undone = b.undo()
 		b.undo = nil
 	}
-	return errors.Join(undone, b.end(ctx, rig.D1), b.rig.Plug(true))
+	var removed error
+	if d := b.daemons[rig.D1]; d != nil {
+		delete(b.daemons, rig.D1)
+		removed = d.Remove(ctx)
+	}
+	return errors.Join(undone, removed, b.rig.Plug(true))
 }

@@ -179,3 +179,10 @@ func HeldAt(changes []Change, node, address string, at time.Time) bool {
 	}
 	return held
 }
+
+// HeldWithin says whether a node held an address at any time from from to to.
+func HeldWithin(changes []Change, node, address string, from, to time.Time) bool {
+	return HeldAt(changes, node, address, from) || slices.ContainsFunc(changes, func(c Change) bool {
+		return c.Node == node && c.Address == address && c.Held && c.At.After(from) && !c.At.After(to)
+	})
+}

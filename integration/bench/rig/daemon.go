@@ -39,6 +39,12 @@ type Setup struct {
 	Realtime bool
 }
 
+// keepalived's, in each node's own /run.
+const (
+	pidFile     = "/run/keepalived.pid"
+	vrrpPIDFile = "/run/vrrp.pid"
+)
+
 // realtimePriority is that of Setup.Realtime, for both kinds.
 const realtimePriority = 50
 
@@ -73,6 +79,10 @@ func (s Setup) Skew() time.Duration {
 	return time.Duration(math.Round(float64(s.Interval) * float64(256-priority[D2]) / 256))
 }
 
+// DownInterval is the master-down interval of the backup, d2: the longest that
+// it waits for an advert before it takes over (RFC 9568 section 6.1).
+func (s Setup) DownInterval() time.Duration { return 3*s.Interval + s.Skew() }
+
 // Daemon is a daemon that runs on a director.
 type Daemon struct {
 	*pair.Daemon
@@ -87,7 +97,7 @@ func (r *Rig) Start(node string, s Setup) (*Daemon, error) {
 	if err := r.writeFile(node, file, s.config(node)); err != nil {
 		return nil, err
 	}
-	argv := []string{"keepalived", "--vrrp", "--dont-fork", "--log-console", "-f", file, "-p", "/run/keepalived.pid", "-r", "/run/vrrp.pid"}
+	argv := []string{r.keepalived, "--vrrp", "--dont-fork", "--log-console", "-f", file, "-p", pidFile, "-r", vrrpPIDFile}
 	if s.Kind == LVSHA {
 		argv = []string{r.binary, "run", "-c", file}
 	}
@@ -114,11 +124,6 @@ func (r *Rig) Accepts(ctx context.Context, s Setup) (bool, error) {
 		return false, err
 	}
 	return r.Command(ctx, D1, "check", "-c", file).Run() == nil, nil
-}
-
-// HasCommand says whether this lvs-ha has a command.
-func (r *Rig) HasCommand(ctx context.Context, name string) bool {
-	return r.Command(ctx, D1, name, "--help").Run() == nil
 }
 
 // Command returns an lvs-ha command that runs on a director, as an operator's does.
@@ -192,8 +197,8 @@ func (d *Daemon) Realtime() bool {
 	return false
 }
 
-// Terminate ends the daemon as a service manager does, however it is, and
-// leaves nothing of it in the node.
+// Terminate ends the daemon as a service manager does, and leaves nothing of it
+// in the node.
 func (d *Daemon) Terminate(ctx context.Context) error {
 	left, err := d.rig.PIDs(ctx, d.node)
 	if err != nil {
@@ -205,8 +210,19 @@ func (d *Daemon) Terminate(ctx context.Context) error {
 	patience, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	_ = d.Stop(patience) // what is left is killed
+	return d.Remove(ctx)
+}
+
+// Remove kills the daemon, however it is, and leaves nothing of it in the node.
+func (d *Daemon) Remove(ctx context.Context) error {
 	if err := d.rig.KillAll(ctx, d.node); err != nil {
 		return err
+	}
+	d.Kill() // waits until it is gone
+	// keepalived would take the files of a killed one, not yet reaped, for a
+	// daemon that runs.
+	if err := d.rig.Node(d.node).Command(ctx, "rm", "-f", pidFile, vrrpPIDFile).Run(); err != nil {
+		return fmt.Errorf("remove PID files on %s: %w", d.node, err)
 	}
 	// VIPs that outlived their daemon.
 	out, err := d.rig.Output(ctx, d.node, "ip", "-4", "-o", "addr", "show", "dev", Interface)

@@ -38,6 +38,9 @@ const (
 	topology   = "integration/bench/bench.clab.yml"
 )
 
+// InPath names the keepalived that is found in PATH, or installed from Debian.
+const InPath = "keepalived"
+
 // Priority is each director's.
 var priority = map[string]int{D1: 150, D2: 100}
 
@@ -46,16 +49,17 @@ type Rig struct {
 	*pair.Pair
 	// MAC is each node's hardware address on the segment.
 	MAC map[string]MAC
-	// binary is lvs-ha, as an absolute path.
-	binary string
+	// binary is lvs-ha, keepalived is what it is compared with: absolute paths.
+	binary, keepalived string
 }
 
 // MAC is an Ethernet address, comparable.
 type MAC [6]byte
 
 // Up installs what is missing and builds the topology. It runs from the
-// repository's root, as root. binary is the lvs-ha to measure.
-func Up(ctx context.Context, binary string) (*Rig, error) {
+// repository's root, as root. binary is the lvs-ha to measure, keepalived a path
+// to what it is compared with, or InPath.
+func Up(ctx context.Context, binary, keepalived string) (*Rig, error) {
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("the bench builds network namespaces and needs root")
 	}
@@ -66,20 +70,42 @@ func Up(ctx context.Context, binary string) (*Rig, error) {
 	if _, err := os.Stat(binary); err != nil {
 		return nil, fmt.Errorf("find lvs-ha: %w: run `make build` first", err)
 	}
-	if err := deb.Install(ctx, os.Stderr, "iproute2", "util-linux", "keepalived"); err != nil {
+	if err := deb.Install(ctx, os.Stderr, "iproute2", "util-linux"); err != nil {
+		return nil, err
+	}
+	if keepalived, err = findKeepalived(ctx, keepalived); err != nil {
 		return nil, err
 	}
 	p, err := pair.Up(ctx, topology)
 	if err != nil {
 		return nil, err
 	}
-	r := &Rig{Pair: p, MAC: make(map[string]MAC), binary: binary}
+	r := &Rig{Pair: p, MAC: make(map[string]MAC), binary: binary, keepalived: keepalived}
 	for _, node := range []string{D1, D2, Client, Stranger} {
 		if r.MAC[node], err = r.mac(ctx, node); err != nil {
 			return nil, fmt.Errorf("%w; %w", err, p.Down())
 		}
 	}
 	return r, nil
+}
+
+// findKeepalived returns the absolute path of a keepalived; Debian's is installed
+// where there is none.
+func findKeepalived(ctx context.Context, name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil && name == InPath {
+		if err := deb.Install(ctx, os.Stderr, name); err != nil {
+			return "", err
+		}
+		path, err = exec.LookPath(name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find keepalived: %w: give a path by -keepalived", err)
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return "", fmt.Errorf("find keepalived: %w", err)
+	}
+	return path, nil
 }
 
 func (r *Rig) mac(ctx context.Context, node string) (MAC, error) {
@@ -123,9 +149,9 @@ func (r *Rig) Plug(in bool) error {
 // Versions names what is compared, and what else the machine is doing: on a busy
 // one the shorter intervals measure that.
 func (r *Rig) Versions(ctx context.Context) (string, error) {
-	ka, err := exec.CommandContext(ctx, "keepalived", "--version").CombinedOutput() // on standard error
+	ka, err := exec.CommandContext(ctx, r.keepalived, "--version").CombinedOutput() // on standard error
 	if err != nil {
-		return "", fmt.Errorf("keepalived --version: %w", err)
+		return "", fmt.Errorf("%s --version: %w", r.keepalived, err)
 	}
 	ours, err := exec.CommandContext(ctx, r.binary, "version").Output()
 	if err != nil {

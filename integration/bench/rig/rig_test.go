@@ -3,6 +3,8 @@
 package rig
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -97,6 +99,45 @@ func TestHeldAt(t *testing.T) {
 	}
 }
 
+func TestHeldWithin(t *testing.T) {
+	changes := []Change{{at(10)[0], D1, "10.0.0.100", true}, {at(50)[0], D1, "10.0.0.100", false}}
+	for _, tt := range []struct {
+		node, address string
+		from, to      int
+		want          bool
+	}{
+		{D1, "10.0.0.100", 0, 9, false},
+		{D1, "10.0.0.100", 0, 10, true},
+		{D1, "10.0.0.100", 20, 30, true},
+		{D1, "10.0.0.100", 49, 90, true},
+		{D1, "10.0.0.100", 50, 90, false},
+		{D2, "10.0.0.100", 0, 90, false},
+		{D1, "10.0.0.101", 0, 90, false},
+	} {
+		if got := HeldWithin(changes, tt.node, tt.address, at(tt.from)[0], at(tt.to)[0]); got != tt.want {
+			t.Errorf("%s of %s held from %d to %d ms: %t, want %t", tt.address, tt.node, tt.from, tt.to, got, tt.want)
+		}
+	}
+}
+
+func TestFindKeepalived(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	t.Setenv("PATH", dir)
+	if err := os.WriteFile("keepalived", []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{InPath, "./keepalived", filepath.Join(dir, "keepalived")} {
+		got, err := findKeepalived(t.Context(), name)
+		if err != nil || got != filepath.Join(dir, "keepalived") {
+			t.Errorf("%s: found %q, error %v", name, got, err)
+		}
+	}
+	if _, err := findKeepalived(t.Context(), "./keepalived-2.4"); err == nil {
+		t.Error("no error for a keepalived that is not there")
+	}
+}
+
 func TestSpreadAndPercentile(t *testing.T) {
 	values := []time.Duration{5, 1, 4, 2, 3, 10}
 	if diff := cmp.Diff(Spread{Median: 3, Min: 1, Max: 10}, SpreadOf(values)); diff != "" {
@@ -151,6 +192,9 @@ func TestCPUTime(t *testing.T) {
 func TestSkew(t *testing.T) {
 	if got, want := (Setup{Interval: time.Second}).Skew(), 609375*time.Microsecond; got != want {
 		t.Errorf("skew time %s, want %s", got, want)
+	}
+	if got, want := (Setup{Interval: time.Second}).DownInterval(), 3609375*time.Microsecond; got != want {
+		t.Errorf("master-down interval %s, want %s", got, want)
 	}
 }
 
