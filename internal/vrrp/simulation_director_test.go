@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// director is one simulated machine: a process that runs an instance on each
-// segment, all in one sync group. It does what the speaker does, and its
-// messages go through the real codec.
+// director is one simulated machine: a speaker's process that runs an instance
+// on each segment, all in one sync group, and a director's process, of which
+// only the life is simulated. It does what the speaker does, and its messages go
+// through the real codec.
 type director struct {
 	*simulation
 	id         int
@@ -21,9 +22,21 @@ type director struct {
 	heir       bool       // the process hands over for a dead one
 	dead       bool       // no process, and nobody has noticed yet
 	frozen     bool
-	backlog    []func() // packets that came while frozen
-	process    int      // counts them, so that events of a dead one are void
+	thawed     time.Duration // when that ended last
+	hold       time.Duration // how long roles are held without a director's process
+	orphaned   bool          // there is none
+	holdTill   time.Duration // while orphaned
+	backlog    []func()      // packets that came while frozen
+	process    int           // counts them, so that events of a dead one are void
 	ports      []*port
+
+	// Authentication, and the wall clock that it needs.
+	stage   int
+	used    map[voice]used
+	skew    time.Duration // within the window
+	days    int           // what the clock is off by beside that
+	leaptAt time.Duration // when days changed last
+	shown   time.Duration // the latest time of the clock, days aside, before it was last set
 }
 
 // port is one instance of a director.
@@ -33,6 +46,7 @@ type port struct {
 	machine  *Machine
 	group    *SyncGroup
 	wires    []wireEnd
+	heard    map[netip.Addr]heard
 	armed    time.Duration // when its timer fires; 0: not armed
 	leaving  time.Duration // when a hand-over began; 0: none
 	down     bool          // the interface
@@ -47,7 +61,11 @@ type wireEnd struct {
 }
 
 func newDirector(s *simulation, id int, p Parameters) *director {
-	d := &director{simulation: s, id: id, parameters: p, clock: clock{boot: epoch.Add(time.Duration(id) * time.Hour)}}
+	d := &director{
+		simulation: s, id: id, parameters: p, clock: clock{boot: epoch.Add(time.Duration(id) * time.Hour)},
+		stage: s.scenario.auth.first, used: make(map[voice]used),
+	}
+	d.hold = pick(s.random, s.scenario.holdTimes()...)
 	for _, n := range s.segments {
 		d.ports = append(d.ports, &port{director: d, segment: n})
 	}
@@ -59,7 +77,7 @@ func newDirector(s *simulation, id int, p Parameters) *director {
 // are alone.
 func (d *director) boot(heir bool) {
 	d.process++
-	d.heir, d.dead, d.wanted = heir, false, false
+	d.heir, d.dead, d.wanted, d.orphaned = heir, false, false, false
 	group := NewSyncGroup()
 	for _, p := range d.ports {
 		p.machine = NewMachine(d.parametersOf(p))
@@ -78,13 +96,11 @@ func (d *director) boot(heir bool) {
 func (p *port) connect() {
 	id, number := uint8(p.director.id), uint8(p.segment.number)
 	host := [2]uint8{id + 1, 9 - id}[number]
-	config4, config6 := simulated4, simulated6
-	config4.Version = p.director.parameters.Version
 	ends := []wireEnd{
-		{IPv4, netip.AddrFrom4([4]byte{192, 0, 2, host}), NewGroup(config4)},
-		{IPv6, netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 15: 9 - id}), NewGroup(config6)},
+		{IPv4, netip.AddrFrom4([4]byte{192, 0, 2, host}), NewGroup(p.groupConfig(IPv4))},
+		{IPv6, netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 15: 9 - id}), NewGroup(p.groupConfig(IPv6))},
 	}
-	p.wires = p.wires[:0]
+	p.wires, p.heard = p.wires[:0], make(map[netip.Addr]heard)
 	for _, end := range ends {
 		if p.director.parameters.Families.Has(end.family) {
 			end.group.SetLocal(end.source)
@@ -94,10 +110,15 @@ func (p *port) connect() {
 	}
 }
 
-var (
-	simulated4 = GroupConfig{VRID: 51, Family: IPv4, Addresses: vips4}
-	simulated6 = GroupConfig{VRID: 51, Family: IPv6, Addresses: vips6}
-)
+// groupConfig is what the director's configuration says at present.
+func (p *port) groupConfig(f Family) GroupConfig {
+	d := p.director
+	c := GroupConfig{VRID: 51, Family: f, Addresses: vips4, Version: d.parameters.Version, Auth: d.scenario.auth.auth(d.stage)}
+	if f == IPv6 {
+		c.Addresses, c.Version = vips6, Version3
+	}
+	return c
+}
 
 // parametersOf are those of one port, with what tracking makes of the priority.
 func (d *director) parametersOf(p *port) Parameters {
@@ -147,7 +168,7 @@ func (d *director) perform(p *port, action Action) {
 		d.tracef("d%d.%d sends priority %d", d.id, p.segment.number, a.Priority)
 		for _, end := range p.wires {
 			message := end.group.Advertisement(d.read(), a.Priority, a.Interval, nil)
-			p.segment.send(p, Packet{Payload: message, Source: end.source, Destination: end.family.Group(), TTL: 255})
+			p.segment.send(p, d.datagram(p, end, message))
 		}
 	case Transition:
 		d.tracef("d%d.%d %v -> %v: %v%s", d.id, p.segment.number, a.From, a.To, a.Reason, because(a.Peer))
@@ -171,9 +192,7 @@ func because(peer netip.Addr) string {
 // tidy sets the timers, starts again what may run, and lets a new process
 // follow an heir that is done.
 func (d *director) tidy() {
-	done := d.heir
 	for _, p := range d.ports {
-		done = done && p.machine.State() == Initialize
 		switch {
 		case !p.machine.HandingOver():
 			p.leaving = 0
@@ -182,9 +201,8 @@ func (d *director) tidy() {
 		}
 		d.arm(p)
 	}
-	if done {
+	if d.heir && d.left() {
 		d.heir = false
-		d.monitor.disturb()
 		d.after(d.upTo(d.scenario.maxInterval()), d.whileProcess(func() {
 			d.boot(false)
 			d.start(true)
@@ -244,22 +262,25 @@ func (d *director) whenAwake(do func()) {
 }
 
 // deliver takes a packet off the wire.
-func (d *director) deliver(number int, packet Packet) {
+func (d *director) deliver(number int, g *datagram) {
 	if !d.dead {
-		d.whenAwake(func() { d.receive(d.ports[number], packet) })
+		d.whenAwake(func() { d.receive(d.ports[number], g) })
 	}
 }
 
-func (d *director) receive(p *port, packet Packet) {
+func (d *director) receive(p *port, g *datagram) {
 	for _, end := range p.wires {
-		if end.family != FamilyOf(packet.Source) {
+		if end.family != FamilyOf(g.Source) {
 			continue
 		}
-		a, err := end.group.Receive(d.read(), packet, d.parameters)
-		if err != nil {
-			d.fail("d%d discards %x from %s: %v", d.id, packet.Payload, packet.Source, err)
+		want := p.expects(g)
+		if g.forgery != 0 && want != refusal {
 			return
 		}
-		d.do(p, func() []Action { return p.machine.Receive(d.read(), end.family, a, packet.Source) })
+		a, err := end.group.Receive(d.read(), g.Packet, d.parameters)
+		if !p.judge(g, want, err) {
+			return
+		}
+		d.do(p, func() []Action { return p.machine.Receive(d.read(), end.family, a, g.Source) })
 	}
 }

@@ -2,10 +2,7 @@
 
 package vrrp
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // fault does one random thing to the world.
 func (s *simulation) fault() {
@@ -17,20 +14,25 @@ func (s *simulation) fault() {
 	d := s.directors[s.random.IntN(len(s.directors))]
 	p := d.ports[s.random.IntN(len(d.ports))]
 	switch {
+	case s.scenario.auth.used() && s.random.IntN(3) == 0:
+		d.stepClock()
 	case d.dead || d.heir:
+		if s.random.IntN(4) == 0 {
+			d.killAll()
+		}
 	case d.frozen:
 		d.thaw()
+	case d.orphaned:
+		s.faultOrphan(d, p)
 	case !d.wanted:
 		d.boot(false)
 		d.start(false)
 	default:
-		switch s.random.IntN(12) {
+		switch s.random.IntN(14) {
 		case 0:
 			d.stop()
 		case 1:
-			s.tracef("d%d is killed", d.id)
-			s.monitor.disturb()
-			d.boot(false)
+			d.killAll()
 		case 2:
 			d.killSpeaker()
 		case 3, 4:
@@ -46,9 +48,25 @@ func (s *simulation) fault() {
 		case 10:
 			d.freeze()
 		case 11:
-			d.clock.step += time.Duration(s.random.IntN(3)-1) * time.Hour
-			s.tracef("d%d: wall clock is off by %v", d.id, d.clock.step)
+			d.stepClock()
+		case 12, 13:
+			d.loseDirector()
 		}
+	}
+}
+
+// faultOrphan does one thing to a speaker without a director, which nobody can
+// tell anything.
+func (s *simulation) faultOrphan(d *director, p *port) {
+	switch s.random.IntN(4) {
+	case 0:
+		d.killSpeaker()
+	case 1:
+		p.setDown(!p.down)
+	case 2:
+		d.freeze()
+	case 3:
+		d.directorComes()
 	}
 }
 
@@ -161,40 +179,6 @@ func (d *director) stop() {
 	}
 }
 
-// killSpeaker kills the process that speaks. The other one notices after a
-// while and hands over on its behalf, then starts a new one.
-func (d *director) killSpeaker() {
-	d.tracef("d%d: speaker is killed", d.id)
-	d.monitor.disturb()
-	d.dead = true
-	process := d.process
-	d.after(d.upTo(2*d.scenario.maxInterval()), func() {
-		if process == d.process {
-			d.succeed()
-		}
-	})
-}
-
-func (d *director) succeed() {
-	d.tally.Adoptions++
-	d.tracef("d%d: the heir takes over", d.id)
-	d.monitor.disturb()
-	var masters []*port
-	for _, p := range d.ports {
-		if p.machine.State() == Master && !p.down {
-			masters = append(masters, p)
-		}
-	}
-	d.boot(true)
-	for _, p := range masters {
-		d.do(p, func() []Action { return p.machine.Adopt(d.read()) })
-	}
-	for _, p := range masters {
-		d.do(p, func() []Action { return p.machine.Yield(d.read(), ReasonSpeakerLost) })
-	}
-	d.tidy()
-}
-
 func (p *port) setDown(down bool) {
 	d := p.director
 	d.tracef("d%d.%d interface down: %v", d.id, p.segment.number, down)
@@ -243,6 +227,9 @@ func (d *director) setStandby(p *port, standby bool) {
 		d.tally.Standbys++
 	} else {
 		d.monitor.disturb()
+		if p.leaving != 0 {
+			d.monitor.disturbNetwork() // what was said of it is on its way
+		}
 		d.do(p, func() []Action { return p.machine.Resume(d.read()) })
 	}
 }
@@ -266,7 +253,7 @@ func (d *director) thaw() {
 	d.tracef("d%d goes on", d.id)
 	d.monitor.disturbNetwork()
 	backlog := d.backlog
-	d.frozen, d.backlog = false, nil
+	d.frozen, d.backlog, d.thawed = false, nil, d.now
 	for _, p := range d.ports {
 		if m := p.machine; m.Paused(d.read()) {
 			d.tally.Stalls++
@@ -282,5 +269,6 @@ func (d *director) thaw() {
 		}
 	}
 	d.review()
+	d.endHold()
 	d.tidy()
 }

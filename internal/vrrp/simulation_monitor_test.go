@@ -11,7 +11,8 @@ import "time"
 //  2. no vacancy: a component with a director that could be master has a holder
 //     of the addresses within the master-down interval, whatever is lost;
 //  3. no gap: without loss and fault, addresses that have a holder keep one. A
-//     shutdown or standby is no fault; crossed priorities are;
+//     shutdown or standby is no fault, nor is the loss of a director's process,
+//     and addresses of a dead speaker count; crossed priorities are a fault;
 //  4. no usurper: nobody takes over from a master that it hears, unless it
 //     preempts and has the higher priority;
 //  5. no flapping: some time after the last fault no role moves, even where one
@@ -19,31 +20,42 @@ import "time"
 //  6. one for all: the instances of a director lead together or not at all;
 //  7. no master is in standby, nor was it paused for longer than others wait;
 //  8. standby is not refused where another can take over;
-//  9. in the end there is one master in each component, the same for all
+//  9. a hand-over ends within its bound, and a new director's process changes
+//     nothing by itself;
+//  10. no forgery is accepted, and what is authentic is, unless it is from a
+//     time outside the window; a step of a clock within the window and a change
+//     of keys or modes are no faults, and lose nothing;
+//  11. in the end there is one master in each component, the same for all
 //     segments, and the best one where all preempt.
+//
+// Where messages are signed with the time, directors whose clocks are days apart
+// are in different components.
 type monitor struct {
 	*simulation
 	// disturbed is the time of the last fault of any kind, networkDisturbed of
 	// the last one that was not a director's coming or going, handedOver of the
 	// last begin or end of a hand-over.
 	disturbed, networkDisturbed, handedOver time.Duration
-	places                                  [2][3]place // by segment and component
+	muted                                   time.Duration // when a director spoke last that others do not believe
+	places                                  [2][]place    // by segment and component
 }
 
 // place is what the monitor remembers of a segment in a component.
 type place struct {
+	kept                       int // by holders, and by directors whose speaker is dead
 	holders, leaders, eligible int
 	vacantSince                time.Duration // never: not vacant
 	rivalsSince                time.Duration // never: no rivals
+	best, bestBefore           uint8         // the highest priority of a leader
 }
 
 const never time.Duration = -1
 
 func newMonitor(s *simulation) monitor {
 	m := monitor{simulation: s}
-	for segment := range m.places {
-		for component := range m.places[segment] {
-			m.places[segment][component] = place{vacantSince: never, rivalsSince: never}
+	for segment := range m.segments {
+		for range s.components() {
+			m.places[segment] = append(m.places[segment], place{vacantSince: never, rivalsSince: never})
 		}
 	}
 	return m
@@ -79,7 +91,7 @@ func (m *monitor) resolvable() bool {
 	for _, n := range m.segments {
 		good := n.loss == 0 && !n.oneWay()
 		for _, d := range m.directors {
-			good = good && n.side[d.id] == m.component(d)
+			good = good && n.side[d.id] == m.side(d)
 		}
 		if good {
 			return true
@@ -99,6 +111,9 @@ func (m *monitor) after() {
 				m.tally.Rivalries++
 			}
 			m.keep(&p.rivalsSince, p.leaders > 1)
+			if p.leaders > 1 && p.best > p.bestBefore {
+				p.rivalsSince = m.now // with another one than before
+			}
 		}
 	}
 	for _, d := range m.directors {
@@ -119,23 +134,28 @@ func (m *monitor) keep(since *time.Duration, condition bool) {
 // count counts for each place the directors that hold the addresses, that are
 // masters and mean to stay, and that could be master.
 func (m *monitor) count() {
-	var before [2][3]int
+	var before [2][3 * maxSides]int
 	for segment := range m.segments {
 		for component := range m.places[segment] {
 			p := &m.places[segment][component]
-			before[segment][component] = p.holders
-			p.holders, p.leaders, p.eligible = 0, 0, 0
+			before[segment][component] = p.kept
+			p.kept, p.holders, p.leaders, p.eligible = 0, 0, 0, 0
+			p.bestBefore, p.best = p.best, 0
 		}
 	}
 	for _, d := range m.directors {
 		eligible, component := d.eligible(), m.component(d)
 		for segment, port := range d.ports {
 			p := &m.places[segment][component]
+			if port.keeps() {
+				p.kept++
+			}
 			if d.acts() && port.machine.State() == Master {
 				p.holders++
 			}
 			if d.acts() && port.machine.leads() {
 				p.leaders++
+				p.best = max(p.best, port.machine.own.Priority)
 			}
 			if eligible {
 				p.eligible++
@@ -149,11 +169,17 @@ func (m *monitor) count() {
 	}
 	for segment := range m.segments {
 		for component, p := range m.places[segment] {
-			if before[segment][component] > 0 && p.holders == 0 && p.eligible > 0 && m.quietFor(quiet) && !m.scenario.crossed {
+			if before[segment][component] > 0 && p.kept == 0 && p.eligible > 0 && m.quietFor(quiet) && !m.scenario.crossed {
 				m.fail("gap: segment %d, component %d lost its holder", segment, component)
 			}
 		}
 	}
+}
+
+// keeps reports whether the port's addresses are in the kernel. Those of a dead
+// process stay there until the heir takes them away.
+func (p *port) keeps() bool {
+	return p.machine.State() == Master && !p.down && !p.director.frozen
 }
 
 // quietFor reports whether the network is clean and there was no fault for
@@ -162,12 +188,15 @@ func (m *monitor) quietFor(d time.Duration) bool { return m.now-m.disturbed > d 
 
 // checkDirector checks what holds for a director at every moment.
 func (m *monitor) checkDirector(d *director) {
-	if !d.acts() || d.heir {
+	if !d.acts() {
 		return
 	}
 	for _, p := range d.ports {
-		if p.machine.leads() != d.ports[0].machine.leads() {
+		if !d.heir && p.machine.leads() != d.ports[0].machine.leads() {
 			m.fail("d%d leads on one segment only", d.id)
+		}
+		if p.leaving != 0 && m.now-max(p.leaving, d.thawed) > m.scenario.handOverTime()+m.scenario.lateness {
+			m.fail("d%d.%d hands over for %v", d.id, p.segment.number, m.now-p.leaving)
 		}
 		if p.machine.InStandby() && p.machine.State() == Master {
 			m.fail("d%d.%d is master in standby", d.id, p.segment.number)
@@ -210,81 +239,4 @@ func (m *monitor) lossless() bool {
 		}
 	}
 	return true
-}
-
-// takeOver checks that nobody was pushed aside whom p must have heard often
-// enough to follow.
-func (m *monitor) takeOver(p *port) {
-	heard := m.scenario.takeOverTime() + m.scenario.resolveTime()
-	if !m.clean() || m.scenario.crossed || m.now-m.networkDisturbed <= heard {
-		return
-	}
-	d := p.director
-	for _, other := range m.directors {
-		if other.ports[p.segment.number].machine.HandingOver() {
-			return // its resignation may come later than the master's answer to it
-		}
-	}
-	for _, other := range m.directors {
-		rival := other.ports[p.segment.number].machine
-		if other == d || !other.acts() || !rival.leads() || m.component(other) != m.component(d) {
-			continue
-		}
-		if m.now-other.clock.since(rival.Since()) <= heard {
-			continue
-		}
-		preempts := d.parameters.Preempt || d.parameters.Priority == PriorityOwner
-		switch {
-		case preempts && p.machine.own.Priority > rival.own.Priority:
-			m.tally.Preemptions++
-		case len(m.scenario.intervals) > 1:
-			// A director that starts with a shorter interval than the master's
-			// may give up before it hears the master.
-		default:
-			m.fail("usurper: d%d takes over from d%d, which is alive", d.id, other.id)
-		}
-	}
-}
-
-// refusal checks that nobody could take over from p.
-func (m *monitor) refusal(p *port) {
-	m.tally.Refusals++
-	if !m.clean() || m.disturbed > p.leaving || len(m.scenario.intervals) > 1 {
-		return
-	}
-	for _, d := range m.directors {
-		if d != p.director && d.eligible() && m.component(d) == m.component(p.director) {
-			m.fail("refused: d%d.%d stays though d%d could take over", p.director.id, p.segment.number, d.id)
-		}
-	}
-}
-
-// settled checks the outcome.
-func (m *monitor) settled() {
-	if !m.resolvable() {
-		return
-	}
-	for segment := range m.segments {
-		for component, p := range m.places[segment] {
-			if p.eligible > 0 && (p.leaders != 1 || p.holders != 1) {
-				m.fail("settled: segment %d, component %d has %d masters and %d holders, want 1", segment, component, p.leaders, p.holders)
-				return
-			}
-		}
-	}
-	for _, d := range m.directors {
-		if d.acts() && d.ports[0].machine.leads() && !m.scenario.crossed {
-			m.settledBest(d)
-		}
-	}
-}
-
-// settledBest checks that nobody should have preempted a master.
-func (m *monitor) settledBest(master *director) {
-	for _, d := range m.directors {
-		if m.component(d) == m.component(master) && d.eligible() && d.parameters.Preempt &&
-			d.ports[0].machine.own.Priority > master.ports[0].machine.own.Priority {
-			m.fail("settled: d%d does not preempt d%d", d.id, master.id)
-		}
-	}
 }

@@ -30,9 +30,12 @@ func (n *lan) carries(from, to *port) bool {
 	return !from.down && !to.down && n.side[a] == n.side[b] && !n.deaf[a][b]
 }
 
-func (n *lan) send(from *port, p Packet) {
+func (n *lan) send(from *port, g *datagram) {
 	s := from.director.simulation
 	s.tally.Adverts++
+	if s.scenario.auth.used() {
+		s.eavesdrop(from, g)
+	}
 	for _, d := range s.directors {
 		to := d.ports[n.number]
 		if d == from.director || !n.carries(from, to) || n.loss > 0 && s.random.Float64() < n.loss {
@@ -43,7 +46,7 @@ func (n *lan) send(from *port, p Packet) {
 		*last = at
 		s.at(at, func() {
 			if to := d.ports[n.number]; n.carries(from, to) {
-				d.deliver(n.number, p)
+				d.deliver(n.number, g)
 			}
 		})
 	}
@@ -51,6 +54,9 @@ func (n *lan) send(from *port, p Packet) {
 
 // clean reports whether all that are to hear each other do.
 func (s *simulation) clean() bool {
+	if s.tally.Mutes > 0 && s.now-s.monitor.muted <= s.scenario.settleTime() {
+		return false
+	}
 	for _, n := range s.segments {
 		if n.loss > 0 || n.oneWay() {
 			return false
@@ -80,8 +86,27 @@ func (s *simulation) splitUnevenly() bool {
 	return false
 }
 
-// component says which directors are connected over some segment: a partition
-// concerns all segments or one.
-func (s *simulation) component(d *director) int {
+// side says on which side of the network a director is: a partition concerns
+// all segments or one.
+func (s *simulation) side(d *director) int {
 	return min(s.segments[0].side[d.id], s.segments[len(s.segments)-1].side[d.id])
+}
+
+const maxSides = 3
+
+// component says which directors are connected over some segment, and believe
+// each other's time.
+func (s *simulation) component(d *director) int {
+	if !s.scenario.auth.splits() {
+		return s.side(d)
+	}
+	return s.side(d) + maxSides*(d.days+1)
+}
+
+// components is how many there may be.
+func (s *simulation) components() int {
+	if !s.scenario.auth.splits() {
+		return maxSides
+	}
+	return 3 * maxSides
 }

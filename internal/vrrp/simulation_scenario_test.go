@@ -24,6 +24,7 @@ type scenario struct {
 	maxDelay, lateness time.Duration
 	// delay is the longest of the delays of startup and preemption.
 	delay time.Duration
+	auth  authScenario
 }
 
 func newScenario(r *rand.Rand) scenario {
@@ -50,6 +51,7 @@ func newScenario(r *rand.Rand) scenario {
 	if r.IntN(4) == 0 {
 		sc.delay = 5 * interval
 	}
+	sc.auth = newAuthScenario(r)
 	// All preempt, none does, or each as it likes.
 	preempt := r.IntN(3)
 	for range pick(r, 2, 2, 3, 4) {
@@ -77,8 +79,8 @@ func (sc scenario) anyParameters(r *rand.Rand) Parameters {
 }
 
 func (sc scenario) String() string {
-	return fmt.Sprintf("segments %d, calm %v, crossed %v, all at once %v, delay to %v, directors %+v",
-		sc.segments, sc.calm, sc.crossed, sc.allAtOnce, sc.maxDelay, sc.parameters)
+	return fmt.Sprintf("segments %d, calm %v, crossed %v, all at once %v, delay to %v, authentication %+v, directors %+v",
+		sc.segments, sc.calm, sc.crossed, sc.allAtOnce, sc.maxDelay, sc.auth, sc.parameters)
 }
 
 func (sc scenario) maxInterval() time.Duration { return sc.intervals[len(sc.intervals)-1] }
@@ -100,10 +102,14 @@ func (sc scenario) resolveTime() time.Duration {
 	return resolve
 }
 
+// handOverTime is when a hand-over has surely ended.
+func (sc scenario) handOverTime() time.Duration {
+	return max(sc.maxInterval(), time.Second) + HandOverMargin + Linger
+}
+
 // settleTime is when, after the last fault, nothing moves any more.
 func (sc scenario) settleTime() time.Duration {
-	handOver := max(sc.maxInterval(), time.Second) + HandOverMargin + Linger
-	return handOver + sc.delay + 2*sc.takeOverTime() + sc.resolveTime()
+	return sc.handOverTime() + sc.delay + 2*sc.takeOverTime() + sc.resolveTime()
 }
 
 // schedule puts the start of the directors and the faults into the queue, then
@@ -122,19 +128,27 @@ func (sc scenario) schedule(s *simulation) {
 		at += s.upTo(12 * sc.maxInterval())
 	}
 	s.at(at, s.calmDown)
+	if sc.auth.used() {
+		s.at(0, s.attack)
+		s.at(4*sc.maxInterval(), s.rotate)
+	}
 	// A speaker that was killed last is not back before.
-	at += 4*sc.maxInterval() + HandOverMargin + Linger
-	s.end = at + sc.settleTime() + 6*sc.maxInterval()
+	s.rest = 4*sc.maxInterval() + HandOverMargin + Linger + sc.settleTime() + 6*sc.maxInterval()
+	s.end = at + s.rest
 }
 
-// calmDown ends all faults except for what may last: a partition, and a
-// direction in which nothing is heard.
+// calmDown ends all faults except for what may last: a partition, a direction in
+// which nothing is heard, and clocks that are wrong.
 func (s *simulation) calmDown() {
 	s.tracef("no more faults")
 	s.heal()
 	for _, d := range s.directors {
 		if d.frozen {
 			d.thaw()
+		}
+		d.directorComes()
+		if !s.scenario.auth.used() || s.scenario.auth.replay == ReplayTime && s.random.IntN(4) > 0 {
+			d.leap(0)
 		}
 		for _, p := range d.ports {
 			if p.down {

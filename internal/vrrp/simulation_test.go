@@ -39,7 +39,7 @@ func TestSimulation(t *testing.T) {
 		total.add(s.tally)
 	}
 	t.Logf("%d seeds: %+v", *seedsFlag, total)
-	if *seedsFlag >= 1000 {
+	if *seedsFlag >= 10_000 {
 		total.wantAll(t)
 	}
 }
@@ -49,7 +49,8 @@ type tally struct {
 	Events, Adverts, Faults                      int
 	TakeOvers, Preemptions, HandOvers, Rivalries int
 	Standbys, Refusals, Stalls, Adoptions        int
-	GroupMoves, Vetoes                           int
+	GroupMoves, Vetoes, Orphans, Holds           int
+	Rotations, Steps, Leaps, Mutes, Discards     int
 }
 
 func (t *tally) add(o tally) {
@@ -75,12 +76,15 @@ type simulation struct {
 	scenario scenario
 	now      time.Duration // since the begin
 	end      time.Duration
+	rest     time.Duration // from the last fault to the end
 	queue    eventQueue
 	sequence int
 
 	directors []*director
 	segments  []*lan
 	monitor   monitor
+	forger    forger
+	stage     int // of authentication, that all are to reach
 
 	tally   tally
 	tracing bool
@@ -95,6 +99,7 @@ func simulate(seed uint64, tracing bool) *simulation {
 	for number := range s.scenario.segments {
 		s.segments = append(s.segments, newLAN(number, s.scenario))
 	}
+	s.stage = s.scenario.auth.first
 	for id, p := range s.scenario.parameters {
 		s.directors = append(s.directors, newDirector(s, id, p))
 	}
