@@ -81,6 +81,33 @@ func TestSilenceIsFoundWhenItIsLongEnough(t *testing.T) {
 	})
 }
 
+// TestOverdueHandOverEndsAtOnce: after a silence in which a peer has taken over,
+// the VIPs do not stay for the sake of its announcements.
+func TestOverdueHandOverEndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := &segment{}
+		a, peer := parentOf(t, newHost(net, "192.0.2.1"), nil), start(t, newHost(net, "192.0.2.2"))
+		fast := func(priority uint8) []Instance {
+			i := instanceOf(priority, vip4)
+			i.AdvertInterval = 10 * time.Millisecond
+			return []Instance{i}
+		}
+		a.tell(Configure{Instances: fast(150), Settings: heartbeat})
+		wait(time.Second)
+		peer.configure(fast(100)...)
+		wait(settleTime)
+		close(a.child().frozen)
+		wait(settleTime)
+		lost, moved := seen[Lost](a), seen[Moved](a)
+		if len(lost) != 1 || len(moved) < 2 {
+			t.Fatalf("lost = %+v, VIPs moved %+v", lost, moved)
+		}
+		if took := moved[1].At.Sub(lost[0].At); len(moved[1].Removed) != 1 || took >= vrrp.Linger {
+			t.Errorf("%+v, %s after the loss", moved[1], took)
+		}
+	})
+}
+
 // TestSpeakerThatPartsHandsOverItself: it ends as it should, and nothing is left
 // to adopt.
 func TestSpeakerThatPartsHandsOverItself(t *testing.T) {

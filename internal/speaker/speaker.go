@@ -81,6 +81,7 @@ type Speaker struct {
 	events    chan<- Event
 	outbox    []Event
 	inherited []inheritance // from a speaker that died
+	silent    time.Duration // how long that one was, at least
 	cautious  bool          // address owners listen first too
 	started   time.Time
 

@@ -31,8 +31,12 @@ func (p *Process) inherit(ctx context.Context, why string) error {
 		return fmt.Errorf("hand over for the lost speaker: %w", err)
 	}
 	defer clean()
-	masters := maps.Clone(p.masters)
-	heir.Succeed(instances, func(name string) bool { return masters[name] })
+	masters, silent := maps.Clone(p.masters), time.Duration(0)
+	if p.silent {
+		// Its loop, which adverts come from, has not turned since its last sign of life. When that was is known to half of this.
+		silent = p.vigil.patience / beatsPerPatience
+	}
+	heir.Succeed(instances, silent, func(name string) bool { return masters[name] })
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -14,11 +14,12 @@ type inheritance struct {
 	master   bool
 }
 
-// Succeed makes this speaker the heir of one that died: Run then hands the
-// masterships of the dead one over, instead of taking its VIPs away first, and
-// ends with Stopped. It is called before Run.
-func (s *Speaker) Succeed(instances []Instance, master func(name string) bool) {
-	s.inherited = []inheritance{}
+// Succeed makes this speaker the heir of one that died, or that has been silent
+// for at least the given time: Run then hands the masterships of the dead one
+// over, instead of taking its VIPs away first, and ends with Stopped. It is
+// called before Run.
+func (s *Speaker) Succeed(instances []Instance, silent time.Duration, master func(name string) bool) {
+	s.inherited, s.silent = []inheritance{}, silent
 	for _, i := range instances {
 		i.SyncGroup = "" // each hands over what it has
 		s.inherited = append(s.inherited, inheritance{i, master(i.Name)})
@@ -45,7 +46,7 @@ func (s *Speaker) inherit(now time.Time) {
 			continue // nobody can be told: only the VIPs are taken away
 		}
 		i.setLocal(s.links[i.config.Interface])
-		s.do(now, i, func() []vrrp.Action { return i.machine.Adopt(now) })
+		s.do(now, i, func() []vrrp.Action { return i.machine.Adopt(now, s.silent) })
 		s.do(now, i, func() []vrrp.Action { return i.machine.Yield(now, vrrp.ReasonSpeakerLost) })
 	}
 	s.dirty = true

@@ -90,15 +90,20 @@ func (m *Machine) resign(now time.Time) []Action {
 // handOverHeard takes the first peer that advertises itself after the last
 // resignation for the successor. One heard before that may have sent before it
 // heard of the hand-over, and step down in favour of our last advertisement; a
-// successor that stays answers the last resignation (section 6.4.3).
+// successor that stays answers the last resignation (section 6.4.3). Where the
+// hand-over is overdue, whoever is heard has been master for a while.
 func (m *Machine) handOverHeard(now time.Time, a Advertisement, source netip.Addr) {
 	h := &m.handOver
-	if a.Priority == PriorityResign || h.resignations > 0 || h.successor.IsValid() {
+	if a.Priority == PriorityResign || h.resignations > 0 && !m.overdue || h.successor.IsValid() {
 		return
 	}
 	h.successor = source
 	h.interval = a.MaxAdvertInterval
 	m.timer = now.Add(Linger)
+	if m.overdue {
+		h.resignations = 0
+		m.timer = now
+	}
 }
 
 // expireHandOver takes the next step of the hand-over.

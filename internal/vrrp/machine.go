@@ -51,6 +51,8 @@ type Machine struct {
 	lowerSince time.Time
 	// standby: Master_Down_Timer does not run.
 	standby bool
+	// overdue: peers that can take over have done so before our hand-over.
+	overdue bool
 
 	handOver handOver
 	rivals   [2]rival // over IPv4 and IPv6

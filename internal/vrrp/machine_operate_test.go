@@ -227,15 +227,39 @@ func TestStalled(t *testing.T) {
 
 func TestAdopt(t *testing.T) {
 	r := newRig(t, 100, nil)
-	r.want(r.Adopt(r.now), Transition{From: Initialize, To: Master, Reason: ReasonAdopted})
+	r.want(r.Adopt(r.now, 0), Transition{From: Initialize, To: Master, Reason: ReasonAdopted})
 	r.want(r.Yield(r.now, ReasonSpeakerLost), resignation)
 	r.resign()
 	r.hear(50, low4)
 	r.want(r.expire(), Transition{Master, Initialize, ReasonSpeakerLost, low4})
 
 	b := newBackup(t, 100, nil)
-	b.want(b.Adopt(b.now))
+	b.want(b.Adopt(b.now, 0))
 	b.wantState(Backup)
+}
+
+// TestAdoptWhatWasSilentForLong: peers have taken over by then, so the first one
+// that is heard has told the segment long ago. Where none is, all goes as usual.
+func TestAdoptWhatWasSilentForLong(t *testing.T) {
+	const taken = 3*time.Second + 255*time.Second/256 + Linger // master-down interval of priority 1
+	for silent, overdue := range map[time.Duration]bool{taken: true, taken - 1: false} {
+		r := newRig(t, 100, nil)
+		r.Adopt(r.now, silent)
+		r.want(r.Yield(r.now, ReasonSpeakerLost), resignation)
+		r.wantTimer(resignSpacing)
+		r.hear(50, low4)
+		if !overdue {
+			r.wantTimer(resignSpacing)
+			continue
+		}
+		r.wantTimer(0)
+		r.want(r.expire(), Transition{Master, Initialize, ReasonSpeakerLost, low4})
+	}
+	unheard := newRig(t, 100, nil)
+	unheard.Adopt(unheard.now, time.Hour)
+	unheard.want(unheard.Yield(unheard.now, ReasonSpeakerLost), resignation)
+	unheard.resign()
+	unheard.wantState(Master)
 }
 
 func TestUpdateOfVersion2(t *testing.T) {

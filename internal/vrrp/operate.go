@@ -119,11 +119,14 @@ func (m *Machine) Stalled(now time.Time) []Action {
 
 // Adopt makes a machine that was never started master, without an
 // advertisement: the survivor of two processes takes the place of the dead one,
-// to hand its role over with Yield.
-func (m *Machine) Adopt(now time.Time) []Action {
+// to hand its role over with Yield. silent is for how long at least nothing was
+// sent: after long enough, peers have taken over already, and nothing is left
+// to be waited for once one is heard.
+func (m *Machine) Adopt(now time.Time, silent time.Duration) []Action {
 	if m.state != Initialize {
 		return nil
 	}
+	m.overdue = silent >= m.own.Version.masterDownInterval(1, m.own.AdvertInterval)+Linger
 	m.timer = now.Add(m.own.AdvertInterval)
 	return []Action{m.transition(now, Master, ReasonAdopted, netip.Addr{})}
 }

@@ -44,7 +44,7 @@ func (d *director) succeed() {
 	}
 	d.boot(true)
 	for _, p := range masters {
-		d.do(p, func() []Action { return p.machine.Adopt(d.read()) })
+		d.do(p, func() []Action { return p.machine.Adopt(d.read(), 0) })
 	}
 	for _, p := range masters {
 		d.do(p, func() []Action { return p.machine.Yield(d.read(), ReasonSpeakerLost) })
