@@ -12,6 +12,7 @@ package speaker
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -287,13 +288,20 @@ func (s *Speaker) settle(now time.Time) {
 		s.admit(now)
 	}
 	s.flush(now)
-	if s.dirty && !s.keeper.busy {
+	urgent := s.dirty && !s.keeper.busy
+	if urgent {
 		s.hold(now)
 	}
 	for _, i := range s.instances {
 		if i.rounds.Due(now) {
 			s.sys.Announcer.Announce(s.present(i))
+			urgent = true
 		}
+	}
+	if urgent {
+		// VIPs and announcements first: what there is to tell the director
+		// would make them wait for most of a millisecond.
+		runtime.Gosched()
 	}
 	s.stop(now)
 }
