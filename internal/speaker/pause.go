@@ -79,8 +79,12 @@ func (i *instance) expire(now time.Time) []vrrp.Action {
 }
 
 // slack is how late the instance's timer may be acted on: too little for
-// anybody to notice, enough to find others due at the same time.
+// anybody to notice, enough to find others due at the same time. A backup's
+// is the end of a silence that clients notice.
 func (i *instance) slack() time.Duration {
+	if i.machine.State() == vrrp.Backup {
+		return 0
+	}
 	return min(i.config.AdvertInterval/500, 2*time.Millisecond)
 }
 

@@ -154,7 +154,7 @@ func TestForeignAdvertsAreDiscarded(t *testing.T) {
 					t.Error("not master")
 				}
 				got := a.status("web").Discarded
-				if got[test.reason] < 5 || len(got) != 1 {
+				if got[test.reason] < 4 || len(got) != 1 {
 					t.Errorf("discarded %v, want all for %s", got, test.reason)
 				}
 			})

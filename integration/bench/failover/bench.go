@@ -163,10 +163,16 @@ func (b *bench) settle(ctx context.Context) error {
 func (b *bench) halfway(ctx context.Context) error {
 	patience, cancel := context.WithTimeout(ctx, b.patience())
 	defer cancel()
-	if err := b.adverts.WaitNext(patience, b.rig.MAC[rig.D1]); err != nil {
-		return err
+	for {
+		at, err := b.adverts.WaitNext(patience, b.rig.MAC[rig.D1])
+		if err != nil {
+			return err
+		}
+		// An advert is noticed late where this process was not woken at once.
+		if left := time.Until(at.Add(b.setup.Interval / 2)); left > 0 {
+			return rig.Pass(ctx, left)
+		}
 	}
-	return rig.Pass(ctx, b.setup.Interval/2)
 }
 
 // repeat plays a scenario once.

@@ -53,23 +53,27 @@ func (a *Adverts) take(f Frame) {
 	a.more = make(chan struct{})
 }
 
-// WaitNext waits for the next advert from sender.
-func (a *Adverts) WaitNext(ctx context.Context, sender MAC) error {
+// WaitNext waits for the next advert of a master from sender and returns when it came.
+func (a *Adverts) WaitNext(ctx context.Context, sender MAC) (time.Time, error) {
 	a.mu.Lock()
 	known := len(a.list)
 	a.mu.Unlock()
 	for {
 		a.mu.Lock()
-		came := CountFrom(a.list[min(known, len(a.list)):], sender) > 0
+		next := slices.IndexFunc(a.list[min(known, len(a.list)):], func(v Advert) bool { return v.Sender == sender && v.Priority > 0 })
+		var at time.Time
+		if next >= 0 {
+			at = a.list[known+next].At
+		}
 		more := a.more
 		a.mu.Unlock()
-		if came {
-			return nil
+		if next >= 0 {
+			return at, nil
 		}
 		select {
 		case <-more:
 		case <-ctx.Done():
-			return fmt.Errorf("wait for an advert: %w", ctx.Err())
+			return time.Time{}, fmt.Errorf("wait for an advert: %w", ctx.Err())
 		}
 	}
 }

@@ -47,6 +47,8 @@ func TestLongestSilence(t *testing.T) {
 		{"no answer", at(each(10, 0, 100)...), nil, Silence{at(0)[0], 100 * ms, 0}},
 		{"the machine paused", at(0, 10, 60, 70, 80, 90, 100), at(0, 10, 60, 70, 80, 90, 100), Silence{at(0)[0], 10 * ms, 0}},
 		{"the machine paused in an outage", at(0, 10, 50, 60, 70, 80, 90, 100), at(0, 10, 90, 100), Silence{at(10)[0], 50 * ms, 30 * ms}},
+		{"the machine paused amid an outage", at(0, 10, 20, 30, 60, 70, 80, 90, 100), at(0, 10, 90, 100), Silence{at(10)[0], 80 * ms, 0}},
+		{"the machine paused at the end of an outage", at(0, 10, 20, 30, 40, 50, 90, 100), at(0, 10, 90, 100), Silence{at(10)[0], 50 * ms, 30 * ms}},
 		{"an outage beside a longer pause", at(0, 10, 60, 70, 80, 90, 100), at(0, 10, 60, 90, 100), Silence{at(60)[0], 30 * ms, 0}},
 		{"a delay of less than an interval is none", at(0, 10, 29, 40, 50, 60, 70, 80, 90, 100), at(0, 10, 29, 40, 50, 60, 70, 80, 90, 100), Silence{at(10)[0], 19 * ms, 0}},
 		{"answers outside the window", at(each(10, 0, 200)...), append(at(-50, 0), at(110, 120)...), Silence{at(0)[0], 100 * ms, 0}},

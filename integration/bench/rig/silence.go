@@ -39,8 +39,9 @@ func LongestSilence(pulse, answers []time.Time, interval time.Duration, from, to
 	return longest
 }
 
-// pauseIn returns how long between from and to the pulse was overdue. A delay
-// of less than an interval is none.
+// pauseIn returns how long, next to from and to, the pulse was overdue: a pause
+// in the middle of a silence does not lengthen it. A delay of less than an
+// interval is none.
 func pauseIn(pulse []time.Time, interval time.Duration, from, to time.Time) time.Duration {
 	var pause time.Duration
 	for k := 1; k < len(pulse); k++ {
@@ -54,7 +55,8 @@ func pauseIn(pulse []time.Time, interval time.Duration, from, to time.Time) time
 		if came.After(to) {
 			came = to
 		}
-		if came.After(due) {
+		atStart, atEnd := !due.After(from.Add(interval)), !came.Before(to.Add(-interval))
+		if came.After(due) && (atStart || atEnd) {
 			pause += came.Sub(due)
 		}
 	}
