@@ -44,9 +44,8 @@ func (p *Pulse) Heard() (ago time.Duration, heard bool) {
 // sinceBoot reads the clock that all processes of this machine share
 // (CLOCK_MONOTONIC of clock_gettime(2)).
 func sinceBoot() time.Duration {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // it fails for unknown clocks only
-	return time.Duration(t.Nano())
+	now, _ := readClock(unix.CLOCK_MONOTONIC) // it fails for unknown clocks only
+	return now
 }
 
 const pulseSize = 4096
