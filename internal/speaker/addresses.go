@@ -62,6 +62,9 @@ func (s *Speaker) desired(now time.Time) netif.Desired {
 			continue
 		}
 		for v := range c.vips() {
+			if s.inherited != nil && !has(s.links[v.Interface], v.Prefix.Addr()) {
+				continue // an heir does not put back what the kernel dropped
+			}
 			want.Leases = append(want.Leases, netif.Lease{Address: v.Address, Valid: c.Lease, Label: v.Label, Scope: v.Scope})
 			if c.Refuse && c.Priority != vrrp.PriorityOwner {
 				want.Refuse = append(want.Refuse, v.Prefix.Addr())

@@ -65,7 +65,7 @@ var (
 		c.Settings.Heartbeat, c.Settings.Hold = c.Settings.Heartbeat.Abs(), c.Settings.Hold.Abs()
 		for n := range c.Instances {
 			i := &c.Instances[n]
-			i.Name = fmt.Sprint(n, i.Name)
+			i.Name = fmt.Sprintf("%d/%s", n, i.Name)
 			i.Interface, i.VRID, i.Priority, i.AdvertInterval, i.Lease = "eth0", max(i.VRID, 1), max(i.Priority, 1), max(i.AdvertInterval, 1), max(i.Lease, 0)
 			i.Addresses = append(i.Addresses, vipOn("eth0", vip4))
 			for _, list := range [][]VIP{i.Addresses, i.Excluded} {

@@ -240,3 +240,43 @@ func TestCautiousOwnerListensFirst(t *testing.T) {
 		}
 	})
 }
+
+// TestNothingStartsAfterAShutdown: a configuration that crossed it is too late.
+func TestNothingStartsAfterAShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newHost(&segment{}, "192.0.2.1"))
+		r.configure(instanceOf(100, vip4))
+		wait(settleTime)
+		r.commands <- Shutdown{}
+		r.configure(instanceOf(100, vip4))
+		wait(time.Minute)
+		if got := len(seen[Stopped](r)); got != 1 || r.vipCount() != 0 {
+			t.Errorf("stopped %d times, %d VIPs held", got, r.vipCount())
+		}
+	})
+}
+
+// TestAnHeirPutsNothingBack: what the kernel dropped at the end of its lease is
+// the new master's by then.
+func TestAnHeirPutsNothingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFamily(t, Settings{Heartbeat: 8 * time.Second})
+		close(f.a.child().frozen)
+		wait(5 * time.Second)
+		a := vipOn("eth0", vip4).Address
+		f.a.set(func() { delete(f.a.vips, a); f.a.book(a, false) })
+		announced, from := f.a.count(&f.a.announced), time.Now()
+		for range 100 {
+			if wait(100 * time.Millisecond); len(seen[Lost](f.a)) > 0 {
+				break
+			}
+		}
+		wait(restartPauseMin / 2) // the heir is done, the next speaker not yet there
+		if len(seen[Lost](f.a)) != 1 {
+			t.Fatal("the speaker was not lost")
+		}
+		if _, both := f.net.custody(vip4, from); both > 0 || f.a.count(&f.a.announced) != announced {
+			t.Errorf("both held it for %v, announced %d times", both, f.a.count(&f.a.announced)-announced)
+		}
+	})
+}

@@ -223,7 +223,8 @@ func (p *Process) attend(ctx context.Context, child Child) string {
 			if !l.send(c) {
 				return "it takes no commands"
 			}
-			repace(min(pace, p.patience()/beatsPerPatience))
+			p.vigil.allow(p.patience())
+			repace(min(p.vigil.next(), p.patience()/beatsPerPatience))
 		case e := <-l.messages:
 			if p.take(e); p.stopped {
 				return ""

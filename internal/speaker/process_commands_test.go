@@ -3,6 +3,7 @@
 package speaker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -242,5 +243,25 @@ func TestBusyDirectorGivesSignsOfLife(t *testing.T) {
 		if got := seen[Lost](f.a); len(got) != 1 || !strings.HasPrefix(got[0].Reason, "silent") {
 			t.Errorf("lost = %+v, want the frozen speaker alone", got)
 		}
+	})
+}
+
+// TestCommandsAreTakenWhileTheLastEventsWait: the director may be about to send
+// one before it takes them.
+func TestCommandsAreTakenWhileTheLastEventsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		commands, events := make(chan Command), make(chan Event)
+		p := NewProcess(ProcessOptions{}, commands, events)
+		p.outbox = []Event{Moved{}, Stopped{}}
+		ctx, cancel := context.WithCancel(t.Context())
+		go p.deliver(ctx)
+		synctest.Wait()
+		select {
+		case commands <- Query{}:
+		default:
+			t.Error("a command was not taken")
+		}
+		cancel()
+		synctest.Wait()
 	})
 }

@@ -41,6 +41,11 @@ func TestLostSpeakerIsHandedOverFor(t *testing.T) {
 				}
 				wantMaster(t, f.a.as(), f.peer, "web") // 130 against 100
 				wantCustody(t, f.net, f.from, briefly, vip4)
+				for _, tr := range seen[Transition](f.a) {
+					if tr.Reason == vrrp.ReasonAdopted.String() {
+						t.Errorf("%+v: nobody became master", tr)
+					}
+				}
 				if diff := cmp.Diff([]bool{false, true}, f.a.starts()); diff != "" {
 					t.Errorf("processes started cautiously (want -, got +):\n%s", diff)
 				}
@@ -78,6 +83,19 @@ func TestSilenceIsFoundWhenItIsLongEnough(t *testing.T) {
 		if want := frozen.Add(heartbeat.Heartbeat - ago); len(lost) != 1 || !lost[0].At.Equal(want) {
 			t.Errorf("lost = %+v, want at %v", lost, want)
 		}
+	})
+}
+
+// TestPatienceThatGrows: a reload that makes the signs of life rarer is no
+// silence.
+func TestPatienceThatGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFamily(t, Settings{Heartbeat: 8 * time.Second})
+		wait(time.Minute)
+		if got := seen[Lost](f.a); len(got) != 0 {
+			t.Errorf("lost = %+v", got)
+		}
+		wantCustody(t, f.net, f.from, 0, vip4)
 	})
 }
 

@@ -160,6 +160,7 @@ func (a *attendant) take(c Command) {
 		if a.settings.Heartbeat == 0 {
 			a.settings.Heartbeat = defaultPatience
 		}
+		a.vigil.allow(a.settings.Heartbeat)
 	case Shutdown:
 		a.leaving = true
 	}

@@ -221,6 +221,9 @@ func (s *Speaker) emit(e Event) { s.outbox = append(s.outbox, e) }
 func (s *Speaker) obey(now time.Time, c Command) {
 	switch c := c.(type) {
 	case Configure:
+		if s.stopping {
+			return
+		}
 		if h := c.Settings.Heartbeat; h > 0 {
 			s.pace(h / beatsPerPatience)
 		}
@@ -263,6 +266,9 @@ func (s *Speaker) perform(now time.Time, i *instance, action vrrp.Action) {
 			i.rounds.Start(now, i.config.Announce) // what is added is announced then
 		}
 		s.unsettled = s.unsettled || a.To == vrrp.Initialize
+		if a.Reason == vrrp.ReasonAdopted {
+			return // the heir's role is news to nobody
+		}
 		s.emit(Transition{At: now, Instance: i.config.Name, From: a.From, To: a.To, Reason: i.reason, Peer: a.Peer})
 	case vrrp.Reannounce:
 		if now.Sub(i.contested) >= time.Second {

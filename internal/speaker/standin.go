@@ -108,14 +108,9 @@ func (p *Process) standIn(done <-chan struct{}, heir <-chan Event) bool {
 	return false
 }
 
-// deliver passes the last events.
+// deliver passes the last events. The director may have a command for us
+// before it takes them.
 func (p *Process) deliver(ctx context.Context) {
-	for len(p.outbox) > 0 {
-		select {
-		case <-ctx.Done():
-			return
-		case p.events <- p.outbox[0]:
-			p.outbox = p.outbox[1:]
-		}
+	for len(p.outbox) > 0 && !p.standIn(ctx.Done(), nil) {
 	}
 }

@@ -46,6 +46,10 @@ func (v *vigil) look(now time.Time) bool {
 	return v.ago+v.silence >= v.patience
 }
 
+// allow makes a longer patience count at once: the other's signs of life become
+// rarer. A shorter one counts from the next sign.
+func (v *vigil) allow(patience time.Duration) { v.patience = max(v.patience, patience) }
+
 // next is how long after a look the next one is due: so that the end of the
 // patience is not missed.
 func (v *vigil) next() time.Duration {

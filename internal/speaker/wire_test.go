@@ -149,12 +149,12 @@ func TestForeignAdvertsAreDiscarded(t *testing.T) {
 				test.theirs.Priority = 255
 				b.configure(test.theirs)
 				a.configure(test.ours)
-				wait(settleTime)
+				wait(settleTime + time.Second)
 				if len(masters(a)) != 1 {
 					t.Error("not master")
 				}
 				got := a.status("web").Discarded
-				if got[test.reason] < 4 || len(got) != 1 {
+				if got[test.reason] < 5 || len(got) != 1 {
 					t.Errorf("discarded %v, want all for %s", got, test.reason)
 				}
 			})

@@ -219,6 +219,9 @@ func TestRule07Preempt(t *testing.T) {
 		if owner.State() != Master {
 			t.Errorf("the owner starts as %v", owner.State())
 		}
+		if p.InitialBackup = true; restarted(p) {
+			t.Error("an owner that listens first follows a lower master")
+		}
 	})
 	t.Run("negative without preempt it is followed", func(t *testing.T) {
 		p := p
