@@ -28,7 +28,7 @@ func (r *reader) syncGroup(t *table, names, taken unique[string]) SyncGroup {
 		}
 		first, firstKnown := r.instances[g.Members[0]]
 		if known && firstKnown && instance.Preempt != first.Preempt {
-			r.doc.warnf(m.at, "member %q has preempt = %v and %q has %v: whichever preempts takes the group along", m.value, instance.Preempt, first.Name, first.Preempt)
+			r.doc.warnf(m.at, "member %q has preempt = %v and %q has %v: the group preempts only when all its members do", m.value, instance.Preempt, first.Name, first.Preempt)
 		}
 	}
 	return g
