@@ -104,8 +104,9 @@ func (s *segment) inject(f vrrp.Family, p vrrp.Packet) { s.deliver(nil, "", f, p
 // deliver delivers what from sends to all that hear it, except from.
 func (s *segment) deliver(from *host, ifname string, f vrrp.Family, p vrrp.Packet) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.conns {
+	conns := slices.Clone(s.conns)
+	s.mu.Unlock() // a host that is asked may be waiting for the segment
+	for _, c := range conns {
 		if from == nil && c.family == f || c.host != from && c.ifname == ifname && c.family == f && c.host.hears(ifname, p.Destination) {
 			c.packets <- p
 		}
