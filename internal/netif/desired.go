@@ -14,13 +14,16 @@ import (
 
 // Desired is all that a director wants to hold in the kernel at one moment.
 type Desired struct {
-	Leases      []Lease      `json:"leases,omitempty"`
-	Routes      []Route      `json:"routes,omitempty"`
-	Rules       []Rule       `json:"rules,omitempty"`
-	VirtualMACs []VirtualMAC `json:"virtual_macs,omitempty"`
+	Leases      []Lease
+	Routes      []Route
+	Rules       []Rule
+	VirtualMACs []VirtualMAC
 	// Refuse are the addresses whose packets this host itself does not accept (RFC 9568 section 6.1, Accept_Mode off).
 	// Traffic of virtual services goes to IPVS before that.
-	Refuse []netip.Addr `json:"refuse,omitempty"`
+	Refuse []netip.Addr
+	// Standing are the addresses that may become leases at any moment. They are written to the journal beforehand, so
+	// that taking over costs no time for it.
+	Standing []Address
 }
 
 // Protocol is the number that marks routes (RTPROT_*, linux/rtnetlink.h) and rules (FRA_PROTOCOL, linux/fib_rules.h) as
@@ -154,12 +157,12 @@ func (r Rule) check() error {
 
 // VirtualMAC is a macvlan interface that has the virtual MAC address of a virtual router (RFC 9568 section 7.3).
 type VirtualMAC struct {
-	Name         string           `json:"name"`      // of the macvlan interface
-	Interface    string           `json:"interface"` // that it is on, the base interface
-	HardwareAddr net.HardwareAddr `json:"hardware_addr"`
+	Name         string // of the macvlan interface
+	Interface    string // that it is on, the base interface
+	HardwareAddr net.HardwareAddr
 	// Up is true while the virtual router is master here. While it is false the interface is administratively down, and
 	// frames to its address are discarded.
-	Up bool `json:"up,omitempty"`
+	Up bool
 }
 
 // String names the interface, its base, and its address.

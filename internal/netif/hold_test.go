@@ -3,12 +3,10 @@
 package netif
 
 import (
-	"encoding/json"
 	"net"
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -160,27 +158,6 @@ func TestVirtualMACFailures(t *testing.T) {
 				t.Errorf("added %v nevertheless", f.entries)
 			}
 		})
-	}
-}
-
-func TestDesiredTravelsAsJSON(t *testing.T) {
-	want := everything()
-	want.Leases = append(want.Leases, Lease{Address: addr("eth0", "192.0.2.11/24"), Valid: 3 * time.Second, Label: "eth0:1", Scope: 253})
-	want.Routes = append(want.Routes, Route{
-		Destination: netip.MustParsePrefix("::/0"), Via: netip.MustParseAddr("fe80::1"), Interface: "eth0",
-		Source: netip.MustParseAddr("2001:db8::10"), Metric: 5, Table: 100,
-	})
-	want.Rules = append(want.Rules, Rule{IPv6: true, IIF: "a", OIF: "b", FWMark: 7, Table: 1, Priority: 2})
-	b, err := json.Marshal(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got Desired
-	if err := json.Unmarshal(b, &got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got, prefixes); diff != "" {
-		t.Errorf("read back (-want +got):\n%s\n%s", diff, b)
 	}
 }
 

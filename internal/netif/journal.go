@@ -52,18 +52,19 @@ type settingRecord struct {
 	Former    string `json:"former"`
 }
 
-// journal is the file that names what is ours. It needs to survive the death of the process, not a power cut, after which
-// the kernel's addresses are gone as well: it is replaced in one step, and never synced.
+// journal is the file that names what is ours, or may soon be. It needs to survive the death of the process, not a power
+// cut, after which the kernel's addresses are gone as well: it is replaced in one step, and never synced.
 type journal struct {
 	path  string
 	held  holdings
-	stale bool                      // the file differs from held, because writing it failed
+	named holdings                  // the content of the file
+	stale bool                      // the file differs from that, because writing it failed
 	ever  atomic.Pointer[ownership] // all addresses that this process has known to be ours, for other goroutines
 }
 
 // openJournal reads the journal at path. A missing file is an empty journal.
 func openJournal(path string) (*journal, error) {
-	j := &journal{path: path, held: newHoldings()}
+	j := &journal{path: path, held: newHoldings(), named: newHoldings()}
 	b, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -74,20 +75,30 @@ func openJournal(path string) (*journal, error) {
 			return nil, fmt.Errorf("read address journal %s: %w; remove the file, and by hand any VIP that `ip address show deprecated` still lists", path, err)
 		}
 	}
+	j.named = j.held
 	j.ever.Store(&ownership{})
 	j.remember()
 	return j, nil
 }
 
-// record makes held the content of the journal. The file is written only if that is a change. When writing fails, held
-// holds for this process nevertheless, and the next record tries again.
-func (j *journal) record(held holdings) error {
-	if j.held.equal(held) && !j.stale {
+// record takes note of what is held. The file names that and the standing addresses, and is written only if it changes.
+// When writing fails, held holds for this process nevertheless, and the next record tries again.
+func (j *journal) record(held holdings, standing ownership) error {
+	if !j.held.equal(held) {
+		j.held = held.clone()
+		j.remember()
+	}
+	named := held.clone()
+	for a, index := range standing {
+		if _, ours := named.addresses[a]; !ours {
+			named.addresses[a] = index
+		}
+	}
+	if j.named.equal(named) && !j.stale {
 		return nil
 	}
-	j.held = held.clone()
-	j.remember()
-	err := replaceFile(j.path, formatJournal(held))
+	j.named = named
+	err := replaceFile(j.path, formatJournal(named))
 	j.stale = err != nil
 	if err != nil {
 		return fmt.Errorf("write address journal %s: %w", j.path, err)

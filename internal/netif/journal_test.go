@@ -19,7 +19,7 @@ func TestJournalIsReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	owned := owning(addr("eth0", "192.0.2.10/24"), addr("eth1", "2001:db8::10/64"))
-	if err := j.record(holdings{addresses: owned}); err != nil {
+	if err := j.record(holdings{addresses: owned}, nil); err != nil {
 		t.Fatal(err)
 	}
 	again, err := openJournal(path)
@@ -45,13 +45,13 @@ func TestJournalIsWrittenOnlyWhenChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	owned := owning(addr("eth0", "192.0.2.10/24"))
-	if err := j.record(holdings{addresses: owned}); err != nil {
+	if err := j.record(holdings{addresses: owned}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.record(holdings{addresses: owning(addr("eth0", "192.0.2.10/24"))}); err != nil {
+	if err := j.record(holdings{addresses: owning(addr("eth0", "192.0.2.10/24"))}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
@@ -67,13 +67,13 @@ func TestJournalThatFailedIsWrittenNextTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	owned := owning(addr("eth0", "192.0.2.10/24"))
-	if err := j.record(holdings{addresses: owned}); err == nil || !strings.Contains(err.Error(), path) {
+	if err := j.record(holdings{addresses: owned}, nil); err == nil || !strings.Contains(err.Error(), path) {
 		t.Fatalf("folder missing: error %v, want one that names %s", err, path)
 	}
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.record(holdings{addresses: owned}); err != nil {
+	if err := j.record(holdings{addresses: owned}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {

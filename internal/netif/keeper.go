@@ -103,7 +103,7 @@ func (k *Keeper) Hold(want Desired) (Changes, error) {
 	if err != nil {
 		return Changes{}, err
 	}
-	p := &pass{kernel: k.kernel, journal: k.journal, links: s, held: k.journal.held.follow(s)}
+	p := &pass{kernel: k.kernel, journal: k.journal, links: s, held: k.journal.held.follow(s), standing: want.Standing}
 	refuse := refusals(want.Refuse)
 	before := refusals(slices.Concat(refuse, k.refused))
 
@@ -124,12 +124,13 @@ func (k *Keeper) Hold(want Desired) (Changes, error) {
 
 // pass is one Hold.
 type pass struct {
-	kernel  kernel
-	journal *journal
-	links   snapshot
-	held    holdings // as far as it has come
-	done    Changes
-	failed  []error
+	kernel   kernel
+	journal  *journal
+	links    snapshot
+	held     holdings // as far as it has come
+	standing []Address
+	done     Changes
+	failed   []error
 }
 
 // fail takes note of an error, if it is one.
@@ -139,8 +140,16 @@ func (p *pass) fail(err error) {
 	}
 }
 
-// record writes what is held now to the journal.
-func (p *pass) record() { p.fail(p.journal.record(p.held)) }
+// record writes what is held now to the journal, and what may soon be.
+func (p *pass) record() {
+	standing := make(ownership, len(p.standing))
+	for _, a := range p.standing {
+		if index := p.links.index(a.Interface); index != 0 {
+			standing[a] = index
+		}
+	}
+	p.fail(p.journal.record(p.held, standing))
+}
 
 // apply performs the operations, takes note of those that failed, and returns the outcome of each.
 func (p *pass) apply(ops []operation) []error {

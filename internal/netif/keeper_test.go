@@ -233,3 +233,44 @@ func TestKeeperServesWithoutJournal(t *testing.T) {
 		t.Errorf("removed %v, kernel has %v", got.Removed, f.entries)
 	}
 }
+
+// TestTakingOverWritesNothing: the journal names standing addresses beforehand, and a process that comes later finds
+// them as it finds those that are held.
+func TestTakingOverWritesNothing(t *testing.T) {
+	k, f := fakeKeeper(t)
+	a, b := addr("eth0", "192.0.2.10/24"), addr("eth1", "2001:db8::10/64")
+	do := func(want Desired) Changes {
+		t.Helper()
+		c, err := k.Hold(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	do(Desired{Standing: []Address{a, b}})
+	written, err := os.ReadFile(k.journal.path)
+	if err := errors.Join(err, os.Remove(k.journal.path)); err != nil {
+		t.Fatal(err)
+	}
+	if k.Owns(a) || len(f.entries) > 0 {
+		t.Errorf("a standing address is taken for a held one; the kernel has %v", f.entries)
+	}
+	do(Desired{Leases: leases(a), Standing: []Address{b}})
+	do(Desired{Standing: []Address{a, b}})
+	do(Desired{Leases: leases(a, b)})
+	if _, err := os.Stat(k.journal.path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the journal was written again (%v)", err)
+	}
+	if err := os.WriteFile(k.journal.path, written, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k = restarted(t, k)
+	if diff := cmp.Diff(Changes{Removed: []Address{a, b}}, do(Desired{Standing: []Address{a}}), prefixes); diff != "" {
+		t.Errorf("after a crash (-want +got):\n%s", diff)
+	}
+	f.add(a, 0)
+	k = restarted(t, k)
+	if diff := cmp.Diff(Changes{}, do(Desired{}), prefixes); diff != "" {
+		t.Errorf("an address of somebody else, which is not deprecated (-want +got):\n%s", diff)
+	}
+}

@@ -52,12 +52,12 @@ type Lease struct {
 	// Valid is the time after which the kernel drops the address unless the lease is renewed, rounded up to whole
 	// seconds (the kernel looks about once a second, so it may stay up to a second longer). Zero or less: no lease,
 	// the address stays until it is removed.
-	Valid time.Duration `json:"valid"`
+	Valid time.Duration
 	// Label is the name under which ifconfig(8) shows an IPv4 address (IFA_LABEL), at most 15 bytes; empty: the
 	// interface's name. IPv6 has none.
-	Label string `json:"label,omitempty"`
+	Label string
 	// Scope is the scope of an IPv4 address (RT_SCOPE_*, linux/rtnetlink.h); 0 is global. IPv6 derives it from the address.
-	Scope int `json:"scope,omitempty"`
+	Scope int
 }
 
 // label returns the label that the kernel shows for the lease.
