@@ -13,10 +13,7 @@ import (
 // version is set at build time.
 var version = "devel"
 
-const (
-	defaultConfig   = "/etc/lvs-ha/lvs-ha.toml"
-	defaultStateDir = "/run/lvs-ha"
-)
+const defaultConfig = "/etc/lvs-ha/lvs-ha.toml"
 
 func main() {
 	if err := rootCommand().Execute(); err != nil {

@@ -17,21 +17,22 @@ import (
 const reloadTimeout = time.Minute
 
 func reloadCommand() *cobra.Command {
-	var stateDir string
+	var daemon daemonFlags
 	c := &cobra.Command{
 		Use:   "reload",
 		Short: "Make the daemon read its configuration again",
-		Long:  "Make the daemon read its configuration again. A bad file changes nothing; the answer names every problem.",
-		Args:  cobra.NoArgs,
+		Long: "Make the daemon read its configuration again. A bad file changes nothing; the answer names every problem.\n" +
+			"Warnings about a good one are printed.",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), reloadTimeout)
 			defer cancel()
-			if err := control.NewClient(control.SocketPath(stateDir)).Reload(ctx); err != nil {
+			if err := daemon.ask(c, func(client *control.Client) error { return client.Reload(ctx) }); err != nil {
 				return fmt.Errorf("reload: %w", err)
 			}
 			return nil
 		},
 	}
-	stateDirFlag(c, &stateDir)
+	daemon.add(c)
 	return c
 }

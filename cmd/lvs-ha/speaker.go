@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lvs-ha/lvs-ha/internal/config"
 	"github.com/lvs-ha/lvs-ha/internal/director"
 	"github.com/lvs-ha/lvs-ha/internal/journal"
 )
@@ -37,7 +38,7 @@ func speakerCommand() *cobra.Command {
 			return director.ServeSpeaker(c.Context(), o)
 		},
 	}
-	c.Flags().StringVar(&o.StateDir, "state-dir", defaultStateDir, "the daemon's director.state_dir")
+	c.Flags().StringVar(&o.StateDir, "state-dir", config.DefaultStateDir, "the daemon's director.state_dir")
 	c.Flags().BoolVar(&o.Cautious, "cautious", false, "listen to the network before becoming master")
 	return c
 }

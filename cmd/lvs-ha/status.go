@@ -17,7 +17,7 @@ import (
 const statusTimeout = 5 * time.Second
 
 func statusCommand() *cobra.Command {
-	var stateDir string
+	var daemon daemonFlags
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "status",
@@ -26,7 +26,11 @@ func statusCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), statusTimeout)
 			defer cancel()
-			status, err := control.NewClient(control.SocketPath(stateDir)).Status(ctx)
+			var status control.Status
+			err := daemon.ask(c, func(client *control.Client) (err error) {
+				status, err = client.Status(ctx)
+				return err
+			})
 			if err != nil {
 				return fmt.Errorf("status: %w", err)
 			}
@@ -39,10 +43,6 @@ func statusCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	stateDirFlag(c, &stateDir)
+	daemon.add(c)
 	return c
-}
-
-func stateDirFlag(c *cobra.Command, dir *string) {
-	c.Flags().StringVarP(dir, "state-dir", "s", defaultStateDir, "director.state_dir of the daemon")
 }

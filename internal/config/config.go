@@ -31,7 +31,7 @@ type Config struct {
 // Director is the [director] table: this machine and its daemon.
 type Director struct {
 	Name     string // default: the host name
-	StateDir string // absolute, at most 90 bytes, so that a socket in it has a valid path; default /run/lvs-ha
+	StateDir string // absolute, at most 90 bytes, so that a socket in it has a valid path; default [DefaultStateDir]
 	OnStop   OnStop // default OnStopRemove
 }
 

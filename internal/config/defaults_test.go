@@ -76,3 +76,27 @@ func TestDefaultsOfTables(t *testing.T) {
 		t.Errorf("notifies differ (-want +got):\n%s", diff)
 	}
 }
+
+// TestRule08_AcceptMode: on in both versions, where RFC 9568 has it off: a load
+// balancer serves on its VIPs.
+func TestRule08_AcceptMode(t *testing.T) {
+	for _, test := range []struct {
+		name, keys string
+		want       bool
+	}{
+		{"positive: version 3", "version = 3", true},
+		{"positive: version 2", "version = 2", true},
+		{"negative: version 3, turned off", "version = 3\naccept = false", false},
+		{"negative: version 2, turned off", "version = 2\naccept = false", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, problems := Parse("test.toml", []byte("[[vrrp]]\nname = \"web\"\ninterface = \"eth0\"\nvrid = 1\naddresses = [\"192.0.2.10\"]\n"+test.keys), nil)
+			if c == nil || len(problems) > 0 {
+				t.Fatalf("problems: %v", problems)
+			}
+			if got := c.Instances[0].Accept; got != test.want {
+				t.Errorf("accept mode %t, want %t", got, test.want)
+			}
+		})
+	}
+}

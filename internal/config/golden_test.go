@@ -25,6 +25,8 @@ func (m machine) InterfaceAddresses(name string) ([]netip.Prefix, bool) {
 
 func (m machine) UserExists(name string) bool { return name == "nobody" || name == "operator" }
 
+func (machine) IPVSFault() string { return "" }
+
 // testMachine is the Host of all golden files.
 var testMachine = machine{
 	"eth0": {netip.MustParsePrefix("192.0.2.1/24")},

@@ -17,6 +17,8 @@ type Host interface {
 	InterfaceAddresses(name string) ([]netip.Prefix, bool)
 	// UserExists tells whether commands can run as a user, given by name or number.
 	UserExists(name string) bool
+	// IPVSFault says why the kernel has no IPVS and what to do; empty: it has, or that cannot be known.
+	IPVSFault() string
 }
 
 // Load reads and parses a configuration file. A file that cannot be read is one Problem without a position.

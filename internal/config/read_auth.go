@@ -3,6 +3,8 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,11 +125,14 @@ func (r *instanceReader) credential(t *table) field[string] {
 	}
 	dir := os.Getenv("CREDENTIALS_DIRECTORY")
 	if dir == "" {
-		r.doc.lackf(f.at, "credential %q can be read by the service only: CREDENTIALS_DIRECTORY is not set here", f.value)
+		r.doc.lackf(f.at, "credential %q can be read by the service only, with LoadCredential=%s:FILE in its unit: CREDENTIALS_DIRECTORY is not set here", f.value, f.value)
 		f.ok = false
 		return f
 	}
 	text, _, err := readSecret(filepath.Join(dir, f.value))
+	if errors.Is(err, fs.ErrNotExist) {
+		return refuse(t, f, "the service has no credential %q: add LoadCredential=%s:FILE to the [Service] section of its unit and restart it", f.value, f.value)
+	}
 	if err != nil {
 		return refuse(t, f, "cannot read credential: %v", err)
 	}

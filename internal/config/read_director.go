@@ -3,15 +3,16 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
 )
 
-const (
-	defaultStateDir = "/run/lvs-ha"
-	maxStateDir     = 90 // bytes; sun_path of a unix socket has 108, some of them for the socket's own name
-)
+// DefaultStateDir is [Director.StateDir] where the file gives none.
+const DefaultStateDir = "/run/lvs-ha"
+
+const maxStateDir = 90 // bytes; sun_path of a unix socket has 108, some of them for the socket's own name
 
 // director reads the [director] table, which may be missing.
 func (r *reader) director(t *table) Director {
@@ -29,15 +30,40 @@ func (r *reader) director(t *table) Director {
 		}
 		d.Name = hostName
 	}
-	stateDir := t.text("state_dir")
-	switch {
-	case stateDir.ok && !filepath.IsAbs(stateDir.value):
-		r.doc.errorf(stateDir.at, "state_dir is %q, expected an absolute path such as %q", stateDir.value, defaultStateDir)
-	case len(stateDir.value) > maxStateDir:
-		r.doc.errorf(stateDir.at, "state_dir has %d bytes, expected at most %d: the control socket is in it", len(stateDir.value), maxStateDir)
-	}
-	d.StateDir = filepath.Clean(stateDir.or(defaultStateDir))
+	d.StateDir = stateDir(t)
 	return d
+}
+
+// stateDir reads the key state_dir of the [director] table.
+func stateDir(t *table) string {
+	f := t.text("state_dir")
+	switch {
+	case f.ok && !filepath.IsAbs(f.value):
+		t.doc.errorf(f.at, "state_dir is %q, expected an absolute path such as %q", f.value, DefaultStateDir)
+	case len(f.value) > maxStateDir:
+		t.doc.errorf(f.at, "state_dir has %d bytes, expected at most %d: the control socket is in it", len(f.value), maxStateDir)
+	}
+	return filepath.Clean(f.or(DefaultStateDir))
+}
+
+// StateDir returns the state_dir of a configuration file, the default if it gives none. Whatever else is wrong in a file
+// that is TOML does not matter.
+func StateDir(file string) (string, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	doc := newDocument(file, data)
+	dir := DefaultStateDir
+	if root, ok := doc.root(); ok {
+		if t := root.table("director"); t != nil {
+			dir = stateDir(t)
+		}
+	}
+	if len(doc.problems) > 0 {
+		return "", errors.New(doc.problems[0].String())
+	}
+	return dir, nil
 }
 
 // Limits of the [speaker] table.

@@ -41,11 +41,16 @@ func (r *reader) readNotifies(tables []*table) []Notify {
 
 // command reads a program and its arguments. A program that this machine does not have is a warning.
 func (r *reader) command(t *table) []string {
+	at := t.place.field("command").value
+	if line, isText := t.values["command"].(string); isText {
+		get[any](t, "command", "")
+		r.doc.errorf(at, "command is the string %q, expected %s", line, argumentsHint(line))
+		return nil
+	}
 	texts, ok := t.texts("command", `"/usr/local/bin/example", "--verbose"`)
 	if !ok {
 		return nil
 	}
-	at := t.place.field("command").value
 	if len(texts) == 0 {
 		r.doc.errorf(at, "command is empty, expected a program and its arguments")
 		return nil
@@ -68,12 +73,24 @@ func (r *reader) command(t *table) []string {
 	}
 	info, err := os.Stat(program.value)
 	switch {
+	case err != nil && len(texts) == 1 && len(strings.Fields(program.value)) > 1:
+		r.doc.lackf(program.at, "program %q cannot be run: there is no such file, expected %s", program.value, argumentsHint(program.value))
 	case err != nil:
 		r.doc.lackf(program.at, "program %q cannot be run: %v", program.value, err)
 	case !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0:
 		r.doc.lackf(program.at, "program %q cannot be run: it is no executable file", program.value)
 	}
 	return command
+}
+
+// argumentsHint says how a command is written, with the words of a command line where a shell would see nothing but words
+// in it.
+func argumentsHint(line string) string {
+	words := strings.Fields(line)
+	if len(words) == 0 || strings.ContainsAny(line, "\"'`\\$&|;<>(){}[]*?!#~=%\n") {
+		words = []string{"/usr/local/bin/example", "--verbose"}
+	}
+	return "an array of the program and each argument, as there is no shell: " + tomlArray("command", words...)
 }
 
 // user returns who runs a command.

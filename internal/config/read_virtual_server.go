@@ -43,6 +43,11 @@ type endpoint struct {
 func (r *reader) readVirtualServers(tables []*table) []VirtualServer {
 	vr := virtualServerReader{r, unique[string]{}, unique[service]{}}
 	var servers []VirtualServer
+	if r.host != nil && len(tables) > 0 {
+		if fault := r.host.IPVSFault(); fault != "" {
+			r.doc.warnf(tables[0].place.value, "virtual servers need IPVS: %s", fault)
+		}
+	}
 	for _, t := range tables {
 		v := vr.virtualServer(t)
 		servers = append(servers, v)

@@ -81,9 +81,9 @@ func TestSecretFiles(t *testing.T) {
 			"error: cannot read key_file: stat " + name("none") + ": no such file or directory"}},
 		{keys: "{ id = 1, credential = 'group' }", credentials: dir}, // the manager guards it
 		{keys: "{ id = 1, credential = 'none' }", credentials: dir, want: []string{
-			"error: cannot read credential: stat " + name("none") + ": no such file or directory"}},
+			`error: the service has no credential "none": add LoadCredential=none:FILE to the [Service] section of its unit and restart it`}},
 		{keys: "{ id = 1, credential = 'good' }", want: []string{
-			`lacking: credential "good" can be read by the service only: CREDENTIALS_DIRECTORY is not set here`}},
+			`lacking: credential "good" can be read by the service only, with LoadCredential=good:FILE in its unit: CREDENTIALS_DIRECTORY is not set here`}},
 	}
 	for _, test := range tests {
 		t.Run(test.keys, func(t *testing.T) {

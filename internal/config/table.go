@@ -164,7 +164,7 @@ type element struct {
 func (t *table) list(key, example string) field[[]element] {
 	wanted := fmt.Sprintf("an array, such as %s = [%s]", key, example)
 	if s, ok := t.values[key].(string); ok {
-		wanted = fmt.Sprintf("an array: %s = [%q]", key, s)
+		wanted = "an array: " + tomlArray(key, s)
 	}
 	at := t.place.field(key)
 	if tables, ok := t.values[key].([]map[string]any); ok {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/BurntSushi/toml"
 )
 
 // keepalivedWords are words that operators bring along from keepalived.conf and ipvsadm, and what they are called here.
@@ -201,6 +203,15 @@ func literal(v any) string {
 	default:
 		return "..."
 	}
+}
+
+// tomlArray writes an array of strings as the value of a key.
+func tomlArray(key string, elements ...string) string {
+	var b strings.Builder
+	if err := toml.NewEncoder(&b).Encode(map[string][]string{key: elements}); err != nil {
+		return key + " = [...]" // of what TOML cannot write
+	}
+	return strings.TrimSpace(b.String())
 }
 
 // quoteAll writes the words as a list.

@@ -16,8 +16,15 @@ import (
 	"syscall"
 )
 
+// ErrNoDaemon says that no daemon listens on the control socket.
+var ErrNoDaemon = errors.New("no daemon answers")
+
 // Client speaks to a daemon over its control socket.
 type Client struct {
+	// Note is given each line that the daemon has to say to an order that it
+	// carried out; it may be nil.
+	Note func(line string)
+
 	path string
 	http http.Client
 }
@@ -43,10 +50,9 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 // Reload makes the daemon read its configuration again. The error is the
-// daemon's own answer when it refused.
+// daemon's own answer when it refused; the file's warnings are notes.
 func (c *Client) Reload(ctx context.Context) error {
-	_, err := c.do(ctx, http.MethodPost, pathReload)
-	return err
+	return c.order(ctx, pathReload, nil)
 }
 
 // Standby hands the role of an instance over, or of all for an empty name.
@@ -65,8 +71,20 @@ func (c *Client) SetPriority(ctx context.Context, instance string, priority uint
 }
 
 func (c *Client) order(ctx context.Context, path string, query url.Values) error {
-	_, err := c.do(ctx, http.MethodPost, path+"?"+query.Encode())
-	return err
+	body, err := c.do(ctx, http.MethodPost, path+"?"+query.Encode())
+	if err != nil || len(body) == 0 {
+		return err
+	}
+	var a answer
+	if err := json.Unmarshal(body, &a); err != nil {
+		return fmt.Errorf("carried out, but the answer of %s cannot be read: %w", c.path, err)
+	}
+	for _, line := range a.Notes {
+		if c.Note != nil {
+			c.Note(line)
+		}
+	}
+	return nil
 }
 
 func (c *Client) do(ctx context.Context, method, path string) ([]byte, error) {
@@ -77,7 +95,7 @@ func (c *Client) do(ctx context.Context, method, path string) ([]byte, error) {
 	resp, err := c.http.Do(req)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, fmt.Errorf("no daemon answers on control socket %s: is lvs-ha running, with this state_dir?", c.path)
+		return nil, fmt.Errorf("%w on control socket %s: is lvs-ha running, with this state_dir?", ErrNoDaemon, c.path)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("no permission to use control socket %s: run as root or as a member of its group", c.path)
 	case errors.Is(err, context.DeadlineExceeded):

@@ -31,16 +31,24 @@ type Daemon interface {
 	// Status describes the daemon at this moment.
 	Status(ctx context.Context) (Status, error)
 	// Reload reads the configuration again. A bad file changes nothing; the
-	// error names every problem, one a line.
-	Reload(ctx context.Context) error
+	// error names every problem, one a line. notes are its warnings.
+	Reload(ctx context.Context) (notes []string, err error)
 	// Standby hands the role of an instance over and keeps it from mastership;
 	// an empty name means all. It returns when that is done. Where nobody takes
-	// a role over, the instance stays master and the error says so.
-	Standby(ctx context.Context, instance string) error
+	// a role over, the instance stays master and the error says so. notes are
+	// lines for the operator.
+	Standby(ctx context.Context, instance string) (notes []string, err error)
 	// Resume ends Standby.
 	Resume(ctx context.Context, instance string) error
 	// SetPriority replaces the configured priority, 1-254; 0 brings it back.
-	SetPriority(ctx context.Context, instance string, priority uint8) error
+	// notes are lines for the operator.
+	SetPriority(ctx context.Context, instance string, priority uint8) (notes []string, err error)
+}
+
+// answer is what the daemon says to a request that it has carried out, if it
+// has anything to say.
+type answer struct {
+	Notes []string `json:"notes"`
 }
 
 func dialer(path string) func(context.Context, string, string) (net.Conn, error) {

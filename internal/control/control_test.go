@@ -26,13 +26,14 @@ type fakeDaemon struct {
 	reloads   int
 	orderErr  error
 	orders    []string
+	notes     []string
 }
 
 func (f *fakeDaemon) Status(context.Context) (Status, error) { return f.status, nil }
 
-func (f *fakeDaemon) Reload(context.Context) error {
+func (f *fakeDaemon) Reload(context.Context) ([]string, error) {
 	f.reloads++
-	return f.reloadErr
+	return f.notes, f.reloadErr
 }
 
 func (f *fakeDaemon) order(format string, args ...any) error {
@@ -40,16 +41,16 @@ func (f *fakeDaemon) order(format string, args ...any) error {
 	return f.orderErr
 }
 
-func (f *fakeDaemon) Standby(_ context.Context, instance string) error {
-	return f.order("standby %q", instance)
+func (f *fakeDaemon) Standby(_ context.Context, instance string) ([]string, error) {
+	return f.notes, f.order("standby %q", instance)
 }
 
 func (f *fakeDaemon) Resume(_ context.Context, instance string) error {
 	return f.order("resume %q", instance)
 }
 
-func (f *fakeDaemon) SetPriority(_ context.Context, instance string, priority uint8) error {
-	return f.order("priority %q %d", instance, priority)
+func (f *fakeDaemon) SetPriority(_ context.Context, instance string, priority uint8) ([]string, error) {
+	return f.notes, f.order("priority %q %d", instance, priority)
 }
 
 func serve(t *testing.T, d Daemon) (path string) {

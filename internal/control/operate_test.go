@@ -55,6 +55,39 @@ func TestARefusedOrderSaysWhy(t *testing.T) {
 	}
 }
 
+// TestNotes come with the answer to an order that was carried out, or after the
+// reason why it was not.
+func TestNotes(t *testing.T) {
+	for _, notes := range [][]string{nil, {"f:1:2: warning: <odd> & \"quoted\""}, {"one", "two"}} {
+		d := &fakeDaemon{notes: notes}
+		c := NewClient(serve(t, d))
+		for what, give := range map[string]func() error{
+			"reload":   func() error { return c.Reload(t.Context()) },
+			"standby":  func() error { return c.Standby(t.Context(), "web") },
+			"priority": func() error { return c.SetPriority(t.Context(), "web", 7) },
+		} {
+			c.Note = nil
+			if err := give(); err != nil {
+				t.Errorf("%s, nobody listens: %v", what, err)
+			}
+			var got []string
+			c.Note = func(line string) { got = append(got, line) }
+			if err := give(); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+			if diff := cmp.Diff(notes, got); diff != "" {
+				t.Errorf("%s: notes (-want +got):\n%s", what, diff)
+			}
+		}
+	}
+	d := &fakeDaemon{notes: []string{"one", "two"}, reloadErr: errors.New("in force, but")}
+	c := NewClient(serve(t, d))
+	c.Note = func(line string) { t.Errorf("note %q of an order that failed", line) }
+	if err := c.Reload(t.Context()); err == nil || err.Error() != "in force, but\none\ntwo" {
+		t.Errorf("Reload() = %v, want the notes after the reason", err)
+	}
+}
+
 // TestBadRequests are what no client of ours sends.
 func TestBadRequests(t *testing.T) {
 	d := &fakeDaemon{}
@@ -96,10 +129,10 @@ type hanging struct {
 	gone chan struct{}
 }
 
-func (h *hanging) Standby(ctx context.Context, _ string) error {
+func (h *hanging) Standby(ctx context.Context, _ string) ([]string, error) {
 	<-ctx.Done()
 	close(h.gone)
-	return ctx.Err()
+	return nil, ctx.Err()
 }
 
 func TestAnOperatorWhoGivesUpIsNotWaitedFor(t *testing.T) {
@@ -129,10 +162,21 @@ func TestTextOfRoles(t *testing.T) {
 				Contributions: []Contribution{{Track: "load", Weight: 5, Detail: "value 5"}},
 				State:         "backup", Since: at, Reason: "standby", Standby: true, Peer: "192.0.2.2",
 			},
+			{
+				Name: "ntp", Interface: "eth0", VRID: 55, Priority: 100, PriorityBase: 100, State: "backup", Since: at, Reason: "startup", Peer: "192.0.2.2",
+				ClockSkewSeconds: -1.75, ClockWindowSeconds: 5, ClockPeer: "192.0.2.2",
+				Troubles:  []Trouble{{Peer: "192.0.2.9", What: "adverts dropped: ttl", Last: at.Add(87 * time.Second)}, {Peer: "192.0.2.2", What: "its list of VIPs differs from ours", Last: at}},
+				Discarded: map[string]uint64{"ttl": 3, "checksum": 1}, AddressMismatch: 7,
+			},
+			{
+				Name: "old", Interface: "eth0", VRID: 56, Priority: 100, PriorityBase: 100, State: "backup", Since: at, Reason: "startup", Peer: "192.0.2.2",
+				ClockSkewSeconds: 1.6, ClockWindowSeconds: 5, ClockPeer: "192.0.2.2", Discarded: map[string]uint64{"ttl": 3},
+			},
 			{Name: "dns", Interface: "eth0", VRID: 53, Priority: 100, PriorityBase: 100, State: "master", Since: at, Reason: "peer resigned", Standby: true, HandingOver: true},
 			{Name: "ftp", Interface: "eth9", VRID: 54, Priority: 100, PriorityBase: 100, State: "fault", Since: at, Reason: "interface eth9 does not exist"},
 		},
-		Sync: Sync{Mode: "off"},
+		Sync:      Sync{Mode: "off"},
+		Unclaimed: map[string]map[string]uint64{"eth0": {"vrid": 12}, "eth1": {}},
 	}
 	var b strings.Builder
 	if err := s.WriteText(&b, at.Add(90*time.Second)); err != nil {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -86,30 +87,36 @@ func handler(d Daemon) http.Handler {
 		// The only error is a client that went away.
 		_ = json.NewEncoder(w).Encode(status)
 	})
-	mux.HandleFunc("POST "+pathReload, func(w http.ResponseWriter, r *http.Request) {
-		if err := d.Reload(r.Context()); err != nil {
-			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
-	})
-	order := func(path string, carryOut func(r *http.Request, instance string) error) {
+	order := func(path string, carryOut func(r *http.Request, instance string) ([]string, error)) {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-			if err := carryOut(r, r.URL.Query().Get("instance")); err != nil {
-				http.Error(w, err.Error(), http.StatusUnprocessableEntity)
-				return
-			}
-			w.WriteHeader(http.StatusNoContent)
+			notes, err := carryOut(r, r.URL.Query().Get("instance"))
+			tell(w, notes, err)
 		})
 	}
-	order(pathStandby, func(r *http.Request, instance string) error { return d.Standby(r.Context(), instance) })
-	order(pathResume, func(r *http.Request, instance string) error { return d.Resume(r.Context(), instance) })
-	order(pathPriority, func(r *http.Request, instance string) error {
+	order(pathReload, func(r *http.Request, _ string) ([]string, error) { return d.Reload(r.Context()) })
+	order(pathStandby, func(r *http.Request, instance string) ([]string, error) { return d.Standby(r.Context(), instance) })
+	order(pathResume, func(r *http.Request, instance string) ([]string, error) { return nil, d.Resume(r.Context(), instance) })
+	order(pathPriority, func(r *http.Request, instance string) ([]string, error) {
 		priority, err := strconv.ParseUint(r.URL.Query().Get("priority"), 10, 8)
 		if err != nil {
-			return fmt.Errorf("priority %q: expected 1 to 254", r.URL.Query().Get("priority"))
+			return nil, fmt.Errorf("priority %q: expected 1 to 254", r.URL.Query().Get("priority"))
 		}
 		return d.SetPriority(r.Context(), instance, uint8(priority))
 	})
 	return mux
+}
+
+// tell answers an order. What there is to note of one that failed comes after
+// the reason.
+func tell(w http.ResponseWriter, notes []string, err error) {
+	switch {
+	case err != nil:
+		http.Error(w, strings.Join(append([]string{err.Error()}, notes...), "\n"), http.StatusUnprocessableEntity)
+	case len(notes) == 0:
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		// The only error is a client that went away.
+		_ = json.NewEncoder(w).Encode(answer{notes})
+	}
 }

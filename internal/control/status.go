@@ -65,9 +65,19 @@ type Instance struct {
 	Unsigned       uint64 `json:"adverts_unsigned,omitempty"`
 	DuplicateOwner uint64 `json:"adverts_duplicate_owner,omitempty"`
 	// ClockSkewSeconds is how far the clock of ClockPeer is ahead of ours, by
-	// its authenticated adverts.
-	ClockSkewSeconds float64 `json:"clock_skew_seconds,omitempty"`
-	ClockPeer        string  `json:"clock_peer,omitempty"`
+	// its authenticated adverts; beyond ClockWindowSeconds they are refused.
+	ClockSkewSeconds   float64 `json:"clock_skew_seconds,omitempty"`
+	ClockWindowSeconds float64 `json:"clock_window_seconds,omitempty"`
+	ClockPeer          string  `json:"clock_peer,omitempty"`
+	// Troubles are what was not right with what others sent lately.
+	Troubles []Trouble `json:"troubles,omitempty"`
+}
+
+// Trouble is something that another router does, and should not.
+type Trouble struct {
+	Peer string    `json:"peer"` // that was last seen to do it
+	What string    `json:"what"`
+	Last time.Time `json:"last"`
 }
 
 // Contribution is what a tracked object adds to a priority.

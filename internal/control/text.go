@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,18 +25,19 @@ func (s Status) WriteText(w io.Writer, now time.Time) error {
 		fmt.Fprint(t, "\nVRRP\tSTATE\tSINCE\tINTERFACE\tVRID\tPRIORITY\tREASON\n")
 	}
 	for _, i := range s.Instances {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", i.Name, i.State, age(now, i.Since), i.Interface, i.VRID, i.Priority, reason(i))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", i.Name, i.State, age(now, i.Since), i.Interface, i.VRID, i.Priority, reason(i, now))
 	}
 	writeVIPs(t, s.Instances)
 	for _, v := range s.VirtualServers {
 		writeVirtualServer(t, v, now)
 	}
+	writeDetails(t, s)
 	fmt.Fprintf(t, "\nSYNC\t%s\n", s.Sync)
 	return t.Flush()
 }
 
-// reason says why the instance is in its state, and what does not fit.
-func reason(i Instance) string {
+// reason says why the instance is in its state, and what does not fit now.
+func reason(i Instance, now time.Time) string {
 	words := []string{i.Reason}
 	switch {
 	case i.HandingOver:
@@ -54,23 +56,79 @@ func reason(i Instance) string {
 	if i.State == "backup" && i.Peer != "" {
 		words = append(words, "master is "+i.Peer)
 	}
-	for _, m := range []struct {
-		count uint64
-		what  string
-	}{
-		{i.AddressMismatch, "adverts with other VIPs than ours"},
-		{i.IntervalMismatch, "adverts with another interval than ours"},
-		{i.Unsigned, "adverts without authentication taken"},
-		{i.DuplicateOwner, "adverts of a second address owner"},
-	} {
-		if m.count > 0 {
-			words = append(words, fmt.Sprintf("%d %s", m.count, m.what))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(i.Discarded)) {
-		words = append(words, fmt.Sprintf("%d adverts dropped: %s", i.Discarded[name], name))
+	for _, t := range i.Troubles {
+		words = append(words, fmt.Sprintf("%s: %s (%s ago)", t.Peer, t.What, age(now, t.Last)))
 	}
 	return strings.Join(words, "; ")
+}
+
+// writeDetails writes what was counted of packets that are not as they should
+// be, which may be long over, and clocks that differ.
+func writeDetails(w io.Writer, s Status) {
+	var lines []string
+	line := func(subject string, words []string) {
+		if len(words) > 0 {
+			lines = append(lines, subject+"\t"+strings.Join(words, "; "))
+		}
+	}
+	for _, i := range s.Instances {
+		line(i.Name, details(i))
+	}
+	for _, ifname := range slices.Sorted(maps.Keys(s.Unclaimed)) {
+		line(ifname, counts("packets of no instance here", s.Unclaimed[ifname]))
+	}
+	if len(lines) > 0 {
+		fmt.Fprintf(w, "\nDETAIL\tSINCE THE START\n%s\n", strings.Join(lines, "\n"))
+	}
+}
+
+func details(i Instance) []string {
+	words := counts("adverts dropped", i.Discarded)
+	for _, m := range []struct {
+		what  string
+		count uint64
+	}{
+		{"adverts with other VIPs than ours", i.AddressMismatch},
+		{"adverts with another interval than ours", i.IntervalMismatch},
+		{"adverts without authentication taken", i.Unsigned},
+		{"adverts of a second address owner", i.DuplicateOwner},
+	} {
+		if m.count > 0 {
+			words = append(words, fmt.Sprintf("%s: %d", m.what, m.count))
+		}
+	}
+	if math.Abs(i.ClockSkewSeconds) > i.ClockWindowSeconds/skewShare && i.ClockWindowSeconds > 0 {
+		words = append(words, clock(i))
+	}
+	return words
+}
+
+// counts says "adverts dropped: checksum 1, ttl 3".
+func counts(what string, by map[string]uint64) []string {
+	var words []string
+	for _, reason := range slices.Sorted(maps.Keys(by)) {
+		words = append(words, fmt.Sprintf("%s %d", reason, by[reason]))
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	return []string{what + ": " + strings.Join(words, ", ")}
+}
+
+// skewShare is the part of the window that clocks may differ by before it is
+// worth a word, here as in the journal.
+const skewShare = 3
+
+func clock(i Instance) string {
+	seconds := func(s float64) time.Duration {
+		return time.Duration(math.Abs(s) * float64(time.Second)).Round(100 * time.Millisecond)
+	}
+	way := "ahead of"
+	if i.ClockSkewSeconds < 0 {
+		way = "behind"
+	}
+	return fmt.Sprintf("clock of %s is %s %s ours now, adverts are refused from %s on",
+		i.ClockPeer, seconds(i.ClockSkewSeconds), way, seconds(i.ClockWindowSeconds))
 }
 
 func writeVIPs(w io.Writer, instances []Instance) {

@@ -90,6 +90,7 @@ type Director struct {
 	sync       SyncDaemons
 	owned      *owned
 	overrides  *overrides
+	volatile   bool        // a reboot takes the orders with it
 	handOvers  []*handOver // operators who wait
 	tracked    map[string]speaker.Tracked
 	priorities map[string]uint8 // effective
@@ -97,6 +98,8 @@ type Director struct {
 	roles      map[string]vrrp.State
 	rolesKnown bool                  // a speaker has said what they are, or that there are none
 	halted     map[string]vrrp.State // roles before a halt whose fault is yet to be told
+	adopting   bool                  // the speaker is one of an earlier director and has not yet said what its roles are
+	troubles   troubles
 	targets    map[string]targetID
 	verdicts   map[targetID]health.Verdict
 	failures   map[targetID]health.Result // the last failed probe
@@ -159,7 +162,7 @@ func (d *Director) start(ctx context.Context) error {
 	if err := d.openKernel(ctx, d.config); err != nil {
 		return err
 	}
-	if err := d.adopt(d.config); err != nil {
+	if _, err := d.adopt(ctx, d.config); err != nil {
 		return err
 	}
 	_ = d.reconcile(ctx) // its failures are events, and no reason not to serve
@@ -223,12 +226,13 @@ func (d *Director) openKernel(ctx context.Context, c *config.Config) error {
 	return nil
 }
 
-// adopt makes c the configuration that everything is derived from.
-func (d *Director) adopt(c *config.Config) error {
+// adopt makes c the configuration that everything is derived from. It says
+// which orders were dropped.
+func (d *Director) adopt(ctx context.Context, c *config.Config) (dropped []string, err error) {
 	probed, ids := targets(c)
 	probed = append(probed, commandTargets(c)...)
 	if err := d.probes.Set(probed); err != nil {
-		return fmt.Errorf("start probes: %w", err)
+		return nil, fmt.Errorf("start probes: %w", err)
 	}
 	d.tracker.Set(trackers(c))
 	d.notifier.Set(notifyCommands(c))
@@ -236,7 +240,10 @@ func (d *Director) adopt(c *config.Config) error {
 		d.useProcessors(len(probed))
 	}
 	d.config, d.targets = c, ids
-	d.overrides.keep(c)
+	for _, o := range d.overrides.keep(c) {
+		d.emit(ctx, Event{Kind: OrderDropped, Instance: o.instance, Reason: o.why, Text: o.String()})
+		dropped = append(dropped, o.String())
+	}
 	tracks := make(map[string]bool)
 	for _, t := range c.Tracks {
 		tracks[t.Name] = true
@@ -256,7 +263,7 @@ func (d *Director) adopt(c *config.Config) error {
 			delete(d.failures, id)
 		}
 	}
-	return nil
+	return dropped, nil
 }
 
 func (d *Director) takeResults(ctx context.Context) {

@@ -180,7 +180,7 @@ func TestBadReloadChangesNothing(t *testing.T) {
 		w.probe(rs1, health.Healthy, "")
 		before, commands := w.kernel(), len(w.commands)
 		w.write(strings.Replace(exampleConfig, "weight = 10", "wieght = 10", 1))
-		err := w.director.Reload(t.Context())
+		_, err := w.director.Reload(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "lvs-ha.toml:") || !strings.Contains(err.Error(), "weight") {
 			t.Errorf("Reload() = %v, want file, line and the nearest key", err)
 		}
@@ -202,7 +202,7 @@ func TestReloadKeepsVerdictsAndChangesOnlyWhatDiffers(t *testing.T) {
 		w.probe(rs2, health.Failed, "connection refused")
 		before := len(w.table.Applied())
 		w.write(strings.Replace(exampleConfig, "weight = 10", "weight = 15", 1))
-		if err := w.director.Reload(t.Context()); err != nil {
+		if _, err := w.director.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		w.wantKernel("192.0.2.10:80: 10.0.1.11=15 10.0.1.12=0\n")

@@ -37,7 +37,9 @@ const (
 	SpeakerLost       // the speaker's process is gone; its roles are handed over
 	SpeakerStarted    // a speaker's process is at work
 	Operated          // an order of the operator was carried out
+	OrderDropped      // an order of the operator no longer applies
 	TrackChanged      // a tracked file, command, process or quorum changed
+	TrackUnreadable   // a tracked file has no number, or cannot be read
 	NotifyFailed      // a notify command failed, or was not told
 	SpeakerFailed     // VRRP, an address or an announcement failed; tried again
 	VerdictChanged    // the probes of a real server agree on a new verdict
@@ -74,7 +76,9 @@ var kinds = map[Kind]struct {
 	SpeakerLost:       {"e27fa6d4093b4c58b1c7085e6df2a39b", slog.LevelError},
 	SpeakerStarted:    {"17d8b04ce5f34926a9be4c31f8d0627a", slog.LevelInfo},
 	Operated:          {"92c4f71be08d45a3b6df19e57a3c0d84", slog.LevelInfo},
+	OrderDropped:      {"a7c3e0518f2d4b69b4d15c9e60f78a32", slog.LevelWarn},
 	TrackChanged:      {"6d0b95e8c27f41d4a35ef8016b9ce7d2", slog.LevelInfo},
+	TrackUnreadable:   {"4f0a7d3be91c4c52b6e8d1f7302a9c64", slog.LevelWarn},
 	NotifyFailed:      {"b83e4d1f6a7c40929e05c2d7f14ba86e", slog.LevelError},
 	SpeakerFailed:     {"dde714bc78ae4f1cab634552137a3a13", slog.LevelError},
 	VerdictChanged:    {"feda61a2d11244f5a14a874fc85b2921", slog.LevelInfo},

@@ -77,7 +77,7 @@ func TestReloadThatTheKernelRefusesSaysSo(t *testing.T) {
 		w.start()
 		w.table.Refuse(refuseMail)
 		w.write(exampleConfig + secondService)
-		err := w.director.Reload(t.Context())
+		_, err := w.director.Reload(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "in force") || !strings.Contains(err.Error(), "scheduler sed") {
 			t.Errorf("Reload() = %v, want that it is in force and what is missing", err)
 		}
@@ -89,7 +89,7 @@ func TestReloadTellsTheSpeaker(t *testing.T) {
 		w := newWorld(t, exampleConfig, nil)
 		w.start()
 		w.write(strings.Replace(exampleConfig, "priority = 150", "priority = 90", 1))
-		if err := w.director.Reload(t.Context()); err != nil {
+		if _, err := w.director.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -108,6 +108,7 @@ func (o *oneInterface) InterfaceAddresses(name string) ([]netip.Prefix, bool) {
 }
 
 func (o *oneInterface) UserExists(string) bool { return true }
+func (o *oneInterface) IPVSFault() string      { return "" }
 
 func TestReloadWhileAnInterfaceIsMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -116,11 +117,11 @@ func TestReloadWhileAnInterfaceIsMissing(t *testing.T) {
 		host := &oneInterface{gone: true}
 		w.director.opts.Host = host
 		w.write(strings.Replace(exampleConfig, "weight = 10", "weight = 15", 1))
-		if err := w.director.Reload(t.Context()); err != nil {
+		if _, err := w.director.Reload(t.Context()); err != nil {
 			t.Errorf("Reload() with the running interface gone = %v", err)
 		}
 		w.write(strings.Replace(exampleConfig, `interface = "eth0"`, `interface = "eth9"`, 1))
-		if err := w.director.Reload(t.Context()); err != nil {
+		if _, err := w.director.Reload(t.Context()); err != nil {
 			t.Errorf("Reload() with a new interface that may come later = %v", err)
 		}
 		if got := w.records(ConfigAdvice); len(got) == 0 || !strings.Contains(got[len(got)-1]["msg"].(string), "eth9") {

@@ -118,7 +118,7 @@ func TestReloadChangesTheNotifyCommands(t *testing.T) {
 		w := newWorld(t, exampleConfig, nil)
 		w.start()
 		w.write(exampleConfig + "\n[[notify]]\ncommand = [\"/bin/true\", \"x\"]\nuser = \"root\"\ninstances = [\"web\"]\nevents = [\"master\", \"fault\"]\ntimeout = \"2s\"\n")
-		if err := w.director.Reload(t.Context()); err != nil {
+		if _, err := w.director.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		want := []notify.Command{{Argv: []string{"/bin/true", "x"}, User: "root", Timeout: 2 * time.Second, Instances: []string{"web"}, Events: []string{"master", "fault"}}}
@@ -126,7 +126,7 @@ func TestReloadChangesTheNotifyCommands(t *testing.T) {
 			t.Errorf("commands (-want +got):\n%s", diff)
 		}
 		w.write(exampleConfig)
-		if err := w.director.Reload(t.Context()); err != nil || len(w.notifier.commands) > 0 {
+		if _, err := w.director.Reload(t.Context()); err != nil || len(w.notifier.commands) > 0 {
 			t.Errorf("commands after their removal: %v, %v", w.notifier.commands, err)
 		}
 	})

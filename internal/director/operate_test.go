@@ -63,6 +63,7 @@ func (ownerHost) InterfaceAddresses(name string) ([]netip.Prefix, bool) {
 }
 
 func (ownerHost) UserExists(string) bool { return true }
+func (ownerHost) IPVSFault() string      { return "" }
 
 // operated is what the operator's orders make of an instance.
 type operated struct {
@@ -106,15 +107,15 @@ func TestOrders(t *testing.T) {
 		err   string // nothing changes then
 	}{
 		{
-			"standby of one", func(d *Director, ctx context.Context) error { return d.Standby(ctx, "dns") },
+			"standby of one", func(d *Director, ctx context.Context) error { return onlyError(d.Standby(ctx, "dns")) },
 			func(m map[string]operated) { m["dns"] = operated{true, 120} }, "operator: standby of dns", "",
 		},
 		{
-			"standby of a sync group", func(d *Director, ctx context.Context) error { return d.Standby(ctx, "inside") },
+			"standby of a sync group", func(d *Director, ctx context.Context) error { return onlyError(d.Standby(ctx, "inside")) },
 			func(m map[string]operated) { m["web"], m["inside"] = operated{true, 150}, operated{true, 150} }, "operator: standby of web, inside", "",
 		},
 		{
-			"standby of all", func(d *Director, ctx context.Context) error { return d.Standby(ctx, "") },
+			"standby of all", func(d *Director, ctx context.Context) error { return onlyError(d.Standby(ctx, "")) },
 			func(m map[string]operated) {
 				for name, o := range m {
 					m[name] = operated{true, o.priority}
@@ -122,27 +123,27 @@ func TestOrders(t *testing.T) {
 			}, "operator: standby of web, inside, dns, own", "",
 		},
 		{
-			"priority", func(d *Director, ctx context.Context) error { return d.SetPriority(ctx, "dns", 7) },
+			"priority", func(d *Director, ctx context.Context) error { return onlyError(d.SetPriority(ctx, "dns", 7)) },
 			func(m map[string]operated) { m["dns"] = operated{false, 7} }, "operator: priority 7 of dns", "",
 		},
 		{
 			"priority 0 is the configured one", func(d *Director, ctx context.Context) error {
-				return errors.Join(d.SetPriority(ctx, "dns", 7), d.SetPriority(ctx, "dns", 0))
+				return errors.Join(onlyError(d.SetPriority(ctx, "dns", 7)), onlyError(d.SetPriority(ctx, "dns", 0)))
 			}, nil, "operator: the configured priority of dns", "",
 		},
 		{
 			"resume of a sync group", func(d *Director, ctx context.Context) error {
-				return errors.Join(d.Standby(ctx, ""), d.Resume(ctx, "web"))
+				return errors.Join(onlyError(d.Standby(ctx, "")), d.Resume(ctx, "web"))
 			},
 			func(m map[string]operated) { m["dns"], m["own"] = operated{true, 120}, operated{true, 255} }, "operator: resume of web, inside", "",
 		},
 		{
 			"resume of all", func(d *Director, ctx context.Context) error {
-				return errors.Join(d.Standby(ctx, "web"), d.Standby(ctx, "dns"), d.Resume(ctx, ""))
+				return errors.Join(onlyError(d.Standby(ctx, "web")), onlyError(d.Standby(ctx, "dns")), d.Resume(ctx, ""))
 			}, nil, "operator: resume of web, inside, dns, own", "",
 		},
 		{
-			"unknown instance", func(d *Director, ctx context.Context) error { return d.Standby(ctx, "wbe") },
+			"unknown instance", func(d *Director, ctx context.Context) error { return onlyError(d.Standby(ctx, "wbe")) },
 			nil, "", `no VRRP instance "wbe": there are web, inside, dns, own`,
 		},
 		{
@@ -150,15 +151,15 @@ func TestOrders(t *testing.T) {
 			nil, "", `no VRRP instance "wbe"`,
 		},
 		{
-			"priority of an unknown instance", func(d *Director, ctx context.Context) error { return d.SetPriority(ctx, "wbe", 7) },
+			"priority of an unknown instance", func(d *Director, ctx context.Context) error { return onlyError(d.SetPriority(ctx, "wbe", 7)) },
 			nil, "", `no VRRP instance "wbe"`,
 		},
 		{
-			"priority of an owner", func(d *Director, ctx context.Context) error { return d.SetPriority(ctx, "own", 100) },
+			"priority of an owner", func(d *Director, ctx context.Context) error { return onlyError(d.SetPriority(ctx, "own", 100)) },
 			nil, "", "own has priority 255 as the owner of its addresses, which an order cannot change",
 		},
 		{
-			"the owner's priority", func(d *Director, ctx context.Context) error { return d.SetPriority(ctx, "dns", 255) },
+			"the owner's priority", func(d *Director, ctx context.Context) error { return onlyError(d.SetPriority(ctx, "dns", 255)) },
 			nil, "", "priority 255 is for the owner of the addresses: give 1 to 254",
 		},
 	}
@@ -195,7 +196,7 @@ func TestOrdersSurviveReloadAndRestart(t *testing.T) {
 		w := newWorld(t, groupConfig, nil)
 		stop := w.start()
 		w.director.opts.Host = ownerHost{}
-		if err := errors.Join(w.director.Standby(t.Context(), "web"), w.director.SetPriority(t.Context(), "dns", 7)); err != nil {
+		if err := errors.Join(onlyError(w.director.Standby(t.Context(), "web")), onlyError(w.director.SetPriority(t.Context(), "dns", 7))); err != nil {
 			t.Fatal(err)
 		}
 		want := configured()
@@ -203,7 +204,7 @@ func TestOrdersSurviveReloadAndRestart(t *testing.T) {
 		w.wantOrdered("after the orders", want)
 
 		w.write(strings.Replace(groupConfig, "priority = 120", "priority = 130", 1))
-		if err := w.director.Reload(t.Context()); err != nil {
+		if _, err := w.director.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -216,7 +217,7 @@ func TestOrdersSurviveReloadAndRestart(t *testing.T) {
 		w.start()
 		w.wantOrdered("after a restart", want)
 
-		if err := w.director.SetPriority(t.Context(), "dns", 0); err != nil {
+		if err := onlyError(w.director.SetPriority(t.Context(), "dns", 0)); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -230,11 +231,11 @@ func TestOrdersForARemovedInstanceAreForgotten(t *testing.T) {
 		w := newWorld(t, groupConfig, nil)
 		stop := w.start()
 		w.director.opts.Host = ownerHost{}
-		if err := errors.Join(w.director.Standby(t.Context(), "dns"), w.director.SetPriority(t.Context(), "dns", 7), w.director.Standby(t.Context(), "own")); err != nil {
+		if err := errors.Join(onlyError(w.director.Standby(t.Context(), "dns")), onlyError(w.director.SetPriority(t.Context(), "dns", 7)), onlyError(w.director.Standby(t.Context(), "own"))); err != nil {
 			t.Fatal(err)
 		}
 		w.write(strings.Replace(groupConfig, `name = "dns"`, `name = "ntp"`, 1))
-		if err := w.director.Reload(t.Context()); err != nil {
+		if _, err := w.director.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		w.write(groupConfig)
@@ -257,7 +258,7 @@ func TestAnOrderThatCannotBeWrittenIsInForce(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(filepath.Dir(w.file), "overrides.json", "x"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		err := w.director.SetPriority(t.Context(), "dns", 7)
+		err := onlyError(w.director.SetPriority(t.Context(), "dns", 7))
 		synctest.Wait()
 		if err == nil || !strings.Contains(err.Error(), "in force, but not over a restart") || !strings.Contains(err.Error(), "overrides.json") {
 			t.Errorf("SetPriority() = %v", err)
@@ -272,7 +273,7 @@ func TestStatusTellsTheOrders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, groupConfig, nil)
 		w.start()
-		if err := w.director.SetPriority(t.Context(), "dns", 7); err != nil {
+		if err := onlyError(w.director.SetPriority(t.Context(), "dns", 7)); err != nil {
 			t.Fatal(err)
 		}
 		w.status = speaker.Status{Instances: []speaker.InstanceStatus{

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/lvs-ha/lvs-ha/internal/config"
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
@@ -70,16 +71,43 @@ func (o *overrides) save() error {
 	return nil
 }
 
-// keep forgets the orders for instances that are no longer configured.
-func (o *overrides) keep(c *config.Config) {
-	known := make(map[string]bool)
+// droppedOrder is an order that no longer applies.
+type droppedOrder struct{ order, instance, why string }
+
+// String says it to the operator.
+func (o droppedOrder) String() string {
+	return fmt.Sprintf("order %s of %s is dropped: %s", o.order, o.instance, o.why)
+}
+
+// keep forgets the orders that c has no place for: those for instances that are
+// not configured, and priorities of address owners.
+func (o *overrides) keep(c *config.Config) []droppedOrder {
+	configured := make(map[string]uint8)
 	for _, i := range c.Instances {
-		known[i.Name] = true
+		configured[i.Name] = i.Priority
 	}
-	before := len(o.Standby) + len(o.Priority)
-	maps.DeleteFunc(o.Standby, func(name string, _ bool) bool { return !known[name] })
-	maps.DeleteFunc(o.Priority, func(name string, _ uint8) bool { return !known[name] })
-	if len(o.Standby)+len(o.Priority) < before {
-		_ = o.save() // else they are forgotten at the next start
+	const gone = "no such instance is configured any more"
+	var dropped []droppedOrder
+	for _, name := range slices.Sorted(maps.Keys(o.Standby)) {
+		if _, known := configured[name]; !known {
+			dropped = append(dropped, droppedOrder{"standby", name, gone})
+			delete(o.Standby, name)
+		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(o.Priority)) {
+		order := fmt.Sprintf("priority %d", o.Priority[name])
+		switch priority, known := configured[name]; {
+		case !known:
+			dropped = append(dropped, droppedOrder{order, name, gone})
+		case priority == vrrp.PriorityOwner:
+			dropped = append(dropped, droppedOrder{order, name, "it has priority 255 now, as the owner of its addresses"})
+		default:
+			continue
+		}
+		delete(o.Priority, name)
+	}
+	if len(dropped) > 0 {
+		_ = o.save() // else they are dropped at the next start
+	}
+	return dropped
 }

@@ -17,23 +17,22 @@ var errStopping = errors.New("the daemon is stopping")
 
 // Reload implements control.Daemon: it reads the file again, and changes only
 // what differs. A bad file changes nothing.
-func (d *Director) Reload(ctx context.Context) error {
-	var err error
-	if called := d.call(ctx, func(loop context.Context) { err = d.tryReload(loop) }); called != nil {
-		return called
+func (d *Director) Reload(ctx context.Context) (notes []string, err error) {
+	if called := d.call(ctx, func(loop context.Context) { notes, err = d.tryReload(loop) }); called != nil {
+		return nil, called
 	}
-	return err
+	return notes, err
 }
 
-func (d *Director) tryReload(ctx context.Context) error {
+func (d *Director) tryReload(ctx context.Context) (notes []string, err error) {
 	d.opts.Notify(notifyReloading())
 	defer d.opts.Notify(notifyReady)
 	d.reload = &control.Reload{At: time.Now()}
-	c, err := d.acceptable(ctx)
+	c, notes, err := d.acceptable(ctx)
 	if err != nil {
 		d.reload.Error = err.Error()
 		d.emit(ctx, Event{Kind: ReloadRefused, Reason: err.Error(), Text: "reload refused, nothing changed: " + err.Error()})
-		return fmt.Errorf("refused, nothing changed:\n%w", err)
+		return nil, fmt.Errorf("refused, nothing changed:\n%w", err)
 	}
 	d.emit(ctx, Event{Kind: Reloaded, Text: fmt.Sprintf("reloaded %s: %s", d.opts.ConfigFile, summary(c))})
 	err = d.reconcile(ctx)
@@ -41,31 +40,33 @@ func (d *Director) tryReload(ctx context.Context) error {
 	d.trackQuorums(ctx)
 	if err != nil {
 		d.reload.Error = err.Error()
-		return fmt.Errorf("the configuration is in force, but the kernel is not as wanted; trying again: %w", err)
+		return notes, fmt.Errorf("the configuration is in force, but the kernel is not as wanted; trying again: %w", err)
 	}
-	return nil
+	return notes, nil
 }
 
 // acceptable reads the file and makes it the configuration if all of it can be.
-func (d *Director) acceptable(ctx context.Context) (*config.Config, error) {
+// notes are the validator's advice, and what became of orders.
+func (d *Director) acceptable(ctx context.Context) (c *config.Config, notes []string, err error) {
 	if d.stopping {
-		return nil, errStopping
+		return nil, nil, errStopping
 	}
 	c, advice, err := LoadConfig(d.opts.ConfigFile, d.opts.Host)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d.advise(ctx, advice)
 	if c.Director.StateDir != d.config.Director.StateDir {
-		return nil, fmt.Errorf("director.state_dir cannot change from %s to %s while the daemon runs: restart it", d.config.Director.StateDir, c.Director.StateDir)
+		return nil, nil, fmt.Errorf("director.state_dir cannot change from %s to %s while the daemon runs: restart it", d.config.Director.StateDir, c.Director.StateDir)
 	}
 	if err := d.openKernel(ctx, c); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := d.adopt(c); err != nil {
-		return nil, err
+	dropped, err := d.adopt(ctx, c)
+	if err != nil {
+		return nil, nil, err
 	}
-	return c, nil
+	return c, append(advice, dropped...), nil
 }
 
 // LoadConfig reads a configuration that is to run. What this machine lacks for

@@ -3,6 +3,7 @@
 package director
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -45,14 +46,18 @@ func (d *Director) takeSpeakerEvent(ctx context.Context, e speaker.Event) {
 	case speaker.Foreign:
 		d.emit(ctx, Event{At: e.At, Kind: AddressForeign, Instance: e.Instance, Reason: e.Address.String(), Text: fmt.Sprintf("%s: VIP %s was put there by somebody else and stays theirs: remove it, or it will be there on a backup too", e.Instance, e.Address)})
 	case speaker.Contested:
+		d.troubles.see(e.Instance, "acts as master with a lower priority", e.Peer.String(), e.At)
 		d.emit(ctx, Event{At: e.At, Kind: Contested, Instance: e.Instance, Reason: e.Peer.String(), Text: fmt.Sprintf("%s: %s of lower priority acts as master too; VIPs announced again", e.Instance, e.Peer)})
 	case speaker.Conflict:
+		d.troubles.see(e.Instance, e.Reason, e.Peer.String(), e.At)
 		d.emit(ctx, Event{At: e.At, Kind: ConfigConflict, Instance: e.Instance, Reason: e.Reason, Text: fmt.Sprintf("%s: configuration of %s does not fit ours: %s", e.Instance, e.Peer, e.Reason)})
 	case speaker.Discarded:
+		d.troubles.see(e.Instance, "adverts dropped: "+e.Reason.String(), e.Source.String(), e.At)
 		d.emit(ctx, Event{At: e.At, Kind: AdvertsDiscarded, Instance: e.Instance, Reason: e.Reason.String(), Text: discardText(e)})
 	case speaker.Failed:
 		d.emit(ctx, Event{At: e.At, Kind: SpeakerFailed, Instance: e.Instance, Reason: e.Error, Text: e.Error})
 	case speaker.Claimed:
+		d.troubles.see(e.Instance, "claims VIP "+e.Address.Prefix.Addr().String(), e.HardwareAddr, e.At)
 		d.emit(ctx, Event{At: e.At, Kind: AddressClaimed, Instance: e.Instance, Reason: e.HardwareAddr, Text: fmt.Sprintf("%s: %s claims VIP %s, which is held here; announced again", e.Instance, e.HardwareAddr, e.Address)})
 	case speaker.PriorityChanged:
 		d.priorities[e.Instance] = e.To
@@ -69,7 +74,7 @@ func (d *Director) takeSpeakerEvent(ctx context.Context, e speaker.Event) {
 			d.roles[name] = vrrp.Master
 		}
 	case speaker.Started:
-		d.speakerPID = e.PID
+		d.speakerPID, d.adopting = e.PID, e.Adopted
 		text := fmt.Sprintf("speaker started, pid %d", e.PID)
 		if e.Adopted {
 			text = fmt.Sprintf("speaker adopted, pid %d: its roles go on", e.PID)
@@ -80,20 +85,39 @@ func (d *Director) takeSpeakerEvent(ctx context.Context, e speaker.Event) {
 			_ = d.reconcileSync(ctx) // its failures are events
 		}
 	case speaker.Status:
-		changed := !d.rolesKnown
-		d.rolesKnown = true
-		for _, i := range e.Instances {
-			changed = changed || d.roles[i.Config.Name] != i.State
-			d.roles[i.Config.Name] = i.State
-			d.priorities[i.Config.Name] = i.Priority
-		}
-		if changed { // of an adopted speaker
-			_ = d.reconcileSync(ctx) // its failures are events
+		if !e.Absent {
+			d.takeRoles(ctx, e)
 		}
 		for _, w := range d.waiting {
 			w <- e
 		}
 		d.waiting = nil
+	}
+}
+
+// takeRoles learns what an adopted speaker does. Nobody was told of what it did
+// without a director.
+func (d *Director) takeRoles(ctx context.Context, s speaker.Status) {
+	first := !d.rolesKnown
+	changed := first
+	d.rolesKnown = true
+	for _, i := range s.Instances {
+		name, from := i.Config.Name, d.roles[i.Config.Name]
+		d.priorities[name] = i.Priority
+		moved := from != i.State
+		switch {
+		case !d.adopting:
+		case i.Fault != "" && (first || moved):
+			d.notifyFault(speaker.Fault{At: i.Since, Instance: name, Reason: i.Fault})
+		case moved:
+			d.notifyTransition(speaker.Transition{At: i.Since, Instance: name, From: from, To: i.State, Reason: i.Reason, Peer: i.Peer})
+		}
+		changed = changed || moved
+		d.roles[name] = i.State
+	}
+	d.adopting = false
+	if changed {
+		_ = d.reconcileSync(ctx) // its failures are events
 	}
 }
 
@@ -144,5 +168,5 @@ func discardText(e speaker.Discarded) string {
 	if e.Instance != "" {
 		subject = e.Instance + " on " + e.Interface
 	}
-	return fmt.Sprintf("%s: dropped VRRP packets (%d), last from %s: %s", subject, e.Count, e.Source, e.Reason.Error())
+	return fmt.Sprintf("%s: dropped VRRP packets (%d), last from %s: %s", subject, e.Count, e.Source, cmp.Or(e.Detail, e.Reason.Error()))
 }

@@ -8,7 +8,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/lvs-ha/lvs-ha/internal/netif"
+	"github.com/lvs-ha/lvs-ha/internal/notify"
 	"github.com/lvs-ha/lvs-ha/internal/speaker"
 	"github.com/lvs-ha/lvs-ha/internal/syncd"
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
@@ -87,12 +91,92 @@ func TestAdoptedRolesGoOn(t *testing.T) {
 		if got := w.records(SpeakerStarted); len(got) != 1 || got[0]["msg"] != "speaker adopted, pid 7: its roles go on" {
 			t.Errorf("events = %v", got)
 		}
-		if got := w.records(RoleChanged); len(got) > 0 || len(w.notifier.events) > 0 {
-			t.Errorf("an adoption is no transition: %v, %v", got, w.notifier.events)
+		if got := w.records(RoleChanged); len(got) > 0 {
+			t.Errorf("an adoption is no transition: %v", got)
 		}
-		w.say(speaker.Transition{Instance: "web", From: vrrp.Master, To: vrrp.Backup})
-		if got := w.notifier.events[0].Priority; got != 120 {
-			t.Errorf("priority after the adoption = %d, want the speaker's", got)
+	})
+}
+
+// TestFirstStateIsNotified has a new director tell the commands in which state
+// it finds the instances, since nobody told them of what came before.
+func TestFirstStateIsNotified(t *testing.T) {
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	peer := netip.MustParseAddr("192.0.2.2")
+	for _, test := range []struct {
+		name  string
+		found speaker.InstanceStatus
+		want  []notify.Event
+	}{
+		{
+			"master", speaker.InstanceStatus{State: vrrp.Master, Since: since, Reason: "master down timer", Priority: 120},
+			[]notify.Event{{Event: "master", Instance: "web", At: since, From: "initialize", To: "master", Reason: "master down timer", Priority: 120}},
+		},
+		{
+			"backup", speaker.InstanceStatus{State: vrrp.Backup, Since: since, Reason: "higher priority heard", Peer: peer, Priority: 120},
+			[]notify.Event{{Event: "backup", Instance: "web", At: since, From: "initialize", To: "backup", Reason: "higher priority heard", Peer: "192.0.2.2", Priority: 120}},
+		},
+		{
+			"fault", speaker.InstanceStatus{Fault: "interface eth0 is down", Since: since, Priority: 120},
+			[]notify.Event{{Event: "fault", Instance: "web", At: since, From: "initialize", To: "fault", Reason: "interface eth0 is down", Priority: 120}},
+		},
+		{"not started", speaker.InstanceStatus{Since: since, Priority: 120}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, exampleConfig, nil)
+				w.speaker = speaker.Started{PID: 7, Adopted: true}
+				w.start()
+				test.found.Config.Name = "web"
+				found := speaker.Status{Instances: []speaker.InstanceStatus{test.found}}
+				w.say(found, found) // each query is answered, and only the first answer is news
+				if diff := cmp.Diff(test.want, w.notifier.events, cmpopts.EquateEmpty()); diff != "" {
+					t.Errorf("notifications (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// TestWhatChangedUnheardIsNotified has the connection to the speaker break and
+// the speaker move meanwhile.
+func TestWhatChangedUnheardIsNotified(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, exampleConfig, nil)
+		w.start()
+		w.say(speaker.Transition{Instance: "web", To: vrrp.Master})
+		status := func(state vrrp.State, fault string) speaker.Status {
+			return speaker.Status{Instances: []speaker.InstanceStatus{{Config: speaker.Instance{Name: "web"}, State: state, Fault: fault, Reason: "higher priority heard"}}}
+		}
+		w.say(speaker.Started{PID: 1, Adopted: true}, status(vrrp.Master, ""))
+		w.say(speaker.Started{PID: 1, Adopted: true}, status(vrrp.Backup, ""))
+		w.say(speaker.Started{PID: 1, Adopted: true}, status(vrrp.Initialize, "interface eth0 is down"))
+		w.say(speaker.Started{PID: 1, Adopted: true}, status(vrrp.Initialize, "interface eth0 is down"))
+		var got []string
+		for _, e := range w.notifier.events {
+			got = append(got, e.From+" -> "+e.To)
+		}
+		if diff := cmp.Diff([]string{"initialize -> master", "master -> backup", "backup -> fault"}, got); diff != "" {
+			t.Errorf("notifications (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestAbsentSpeakerTellsNoRoles has the stand-in answer while roles go on.
+func TestAbsentSpeakerTellsNoRoles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, exampleConfig, nil)
+		w.start()
+		w.say(speaker.Transition{Instance: "web", To: vrrp.Master}, speaker.Lost{Reason: "silent for 300ms", Masters: []string{"web"}})
+		w.status = speaker.Status{Absent: true, Instances: []speaker.InstanceStatus{
+			{Config: speaker.Instance{Name: "web", Priority: 150}, Priority: 150, Fault: "no speaker: its process was lost (silent for 300ms)"},
+		}}
+		s, err := w.director.Status(t.Context())
+		if err != nil || len(s.Instances) != 1 || s.Instances[0].State != "fault" || s.Instances[0].Reason != "no speaker: its process was lost (silent for 300ms)" || s.SpeakerPID != 0 {
+			t.Errorf("Status() = %+v, %v; want the loss as a fault", s, err)
+		}
+		w.wantSyncRole("the heir hands over", syncd.Master)
+		if n := len(w.notifier.events); n != 1 {
+			t.Errorf("%d notifications, want that of the mastership only", n)
 		}
 	})
 }
@@ -121,7 +205,7 @@ func TestSpeakerEventsAreTold(t *testing.T) {
 		{speaker.PriorityChanged{Instance: "web", From: 150, To: 120, Reason: "base 150, -30 uplink"}, PriorityChanged, "INFO", "web: priority 150 -> 120 (base 150, -30 uplink)"},
 		{speaker.Stalled{Pause: 1234567 * time.Microsecond}, Paused, "WARN", "this machine stood still for 1.235s: roles are given up and the network is listened to first"},
 		{speaker.Failed{Error: "list network interfaces: no buffer space"}, SpeakerFailed, "ERROR", "list network interfaces: no buffer space"},
-		{speaker.Discarded{Interface: "eth0", Instance: "web", Reason: vrrp.DiscardTTL, Source: peer, Count: 3}, AdvertsDiscarded, "WARN", "web on eth0: dropped VRRP packets (3), last from 192.0.2.2: " + vrrp.DiscardTTL.Error()},
+		{speaker.Discarded{Interface: "eth0", Instance: "web", Reason: vrrp.DiscardTTL, Source: peer, Count: 3, Detail: "its TTL is 64"}, AdvertsDiscarded, "WARN", "web on eth0: dropped VRRP packets (3), last from 192.0.2.2: its TTL is 64"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, exampleConfig, nil)

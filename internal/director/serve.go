@@ -91,7 +91,7 @@ func Serve(ctx context.Context, o Options) error {
 	d := &Director{
 		opts: o, log: o.Log, kernel: kernel, probes: runner, speaker: commands, events: events, results: results,
 		tracker: tracker, readings: readings, notifier: notifier, news: news, overrides: overrides, owned: owned, config: c,
-		useProcessors: useProcessors,
+		useProcessors: useProcessors, volatile: inMemory(c.Director.StateDir),
 	}
 	d.init()
 	d.advise(ctx, advice)
@@ -149,6 +149,7 @@ const notifyLast = 5 * time.Second
 func (d *Director) init() {
 	d.calls, d.gone = make(chan func(context.Context)), make(chan struct{})
 	d.roles, d.verdicts = make(map[string]vrrp.State), make(map[targetID]health.Verdict)
+	d.troubles = make(troubles)
 	d.failures, d.tracked = make(map[targetID]health.Result), make(map[string]speaker.Tracked)
 	d.priorities, d.halted = make(map[string]uint8), make(map[string]vrrp.State)
 }
@@ -157,7 +158,7 @@ func (d *Director) init() {
 func (o Options) processOptions(stateDir string, alive func() bool) speaker.ProcessOptions {
 	return speaker.ProcessOptions{
 		Find: func(ctx context.Context) (speaker.Child, error) {
-			return speaker.FindChild(ctx, speakerSocket(stateDir))
+			return speaker.FindChild(ctx, SpeakerSocket(stateDir))
 		},
 		Start: func(cautious bool) (speaker.Child, error) {
 			return speaker.StartChild(o.SpeakerCommand(stateDir, cautious))
@@ -187,7 +188,7 @@ func (d *Director) followHangups(ctx context.Context, hangup <-chan os.Signal) e
 		case <-ctx.Done():
 			return nil
 		case <-hangup:
-			_ = d.Reload(ctx)
+			_, _ = d.Reload(ctx)
 		}
 	}
 }

@@ -16,8 +16,9 @@ import (
 	"github.com/lvs-ha/lvs-ha/internal/speaker"
 )
 
-// speakerSocket is where a speaker waits for a new director.
-func speakerSocket(stateDir string) string { return filepath.Join(stateDir, "speaker.sock") }
+// SpeakerSocket is where a speaker of the daemon with this state_dir waits for a
+// new director.
+func SpeakerSocket(stateDir string) string { return filepath.Join(stateDir, "speaker.sock") }
 
 // SpeakerOptions is what ServeSpeaker needs to know.
 type SpeakerOptions struct {
@@ -45,7 +46,7 @@ func ServeSpeaker(ctx context.Context, o SpeakerOptions) (err error) {
 	// One goroutine does nearly all the work: a second processor would only be
 	// woken in vain.
 	runtime.GOMAXPROCS(1)
-	path := speakerSocket(o.StateDir)
+	path := SpeakerSocket(o.StateDir)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove stale socket %s: %w", path, err)
 	}

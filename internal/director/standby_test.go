@@ -17,7 +17,7 @@ import (
 // standby gives the order in a goroutine of its own; the channel gets the answer.
 func (w *world) standby(ctx context.Context, instance string) <-chan error {
 	done := make(chan error, 1)
-	go func() { done <- w.director.Standby(ctx, instance) }()
+	go func() { done <- onlyError(w.director.Standby(ctx, instance)) }()
 	synctest.Wait()
 	return done
 }
@@ -94,7 +94,7 @@ func TestStandbyWaitsOnlyForSoLong(t *testing.T) {
 		if err := <-patient; !errors.Is(err, errStopping) {
 			t.Errorf("Standby() as the daemon stops = %v", err)
 		}
-		for _, err := range []error{w.director.Standby(t.Context(), ""), w.director.Resume(t.Context(), ""), w.director.SetPriority(t.Context(), "dns", 1)} {
+		for _, err := range []error{onlyError(w.director.Standby(t.Context(), "")), w.director.Resume(t.Context(), ""), onlyError(w.director.SetPriority(t.Context(), "dns", 1))} {
 			if !errors.Is(err, errStopping) {
 				t.Errorf("order to a stopped daemon = %v", err)
 			}

@@ -31,6 +31,15 @@ func lockStateDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// inMemory says whether a reboot empties a folder.
+func inMemory(dir string) bool {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return false
+	}
+	return fs.Type == unix.TMPFS_MAGIC || fs.Type == unix.RAMFS_MAGIC
+}
+
 // replaceFile writes a file of the state_dir so that a reader sees the old
 // content or the new one, never a part.
 func replaceFile(path string, content []byte) error {

@@ -5,11 +5,13 @@ package director
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/lvs-ha/lvs-ha/internal/config"
 	"github.com/lvs-ha/lvs-ha/internal/control"
 	"github.com/lvs-ha/lvs-ha/internal/ipvs"
 	"github.com/lvs-ha/lvs-ha/internal/speaker"
+	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
 // Status implements control.Daemon. It reads the kernel's table anew.
@@ -68,6 +70,7 @@ func (d *Director) status(s speaker.Status) control.Status {
 	for _, i := range s.Instances {
 		is := instanceStatus(i)
 		_, is.PriorityOrdered = d.overrides.Priority[is.Name]
+		is.Troubles = d.troubles.of(is.Name, time.Now())
 		st.Instances = append(st.Instances, is)
 	}
 	for _, vs := range d.config.VirtualServers {
@@ -105,6 +108,9 @@ func instanceStatus(i speaker.InstanceStatus) control.Instance {
 	}
 	if i.ClockPeer.IsValid() {
 		c.ClockSkewSeconds, c.ClockPeer = i.ClockSkew.Seconds(), i.ClockPeer.String()
+	}
+	if a := i.Config.Auth; a != nil && a.Replay == vrrp.ReplayTime {
+		c.ClockWindowSeconds = a.Window.Seconds()
 	}
 	for _, list := range [][]speaker.VIP{i.Config.Addresses, i.Config.Excluded} {
 		for _, a := range list {

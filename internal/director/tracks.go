@@ -67,6 +67,9 @@ func (d *Director) takeReadings(ctx context.Context) {
 			t.Up = r.Value == 0
 			if r.OK {
 				t.Detail = fmt.Sprintf("value %d", r.Value)
+			} else if !r.Absent {
+				d.trackAs(ctx, TrackUnreadable, t)
+				continue
 			}
 		case "process":
 			if r.OK {
@@ -140,12 +143,19 @@ func (q quorum) tracked(name string) speaker.Tracked {
 }
 
 // track tells the speaker about a tracked object, if it is news.
-func (d *Director) track(ctx context.Context, t speaker.Tracked) {
-	if known, ok := d.tracked[t.Name]; ok && known == t {
+func (d *Director) track(ctx context.Context, t speaker.Tracked) { d.trackAs(ctx, TrackChanged, t) }
+
+// trackAs is track with an event of the given kind.
+func (d *Director) trackAs(ctx context.Context, kind Kind, t speaker.Tracked) {
+	known, ok := d.tracked[t.Name]
+	if ok && known == t {
 		return
 	}
-	if known, ok := d.tracked[t.Name]; !ok || known.Up != t.Up || known.Value != t.Value {
-		d.emit(ctx, Event{Kind: TrackChanged, Reason: t.Detail, Text: fmt.Sprintf("track %s: %s", t.Name, t.Detail)})
+	switch {
+	case kind == TrackUnreadable:
+		d.emit(ctx, Event{Kind: kind, Reason: t.Detail, Text: fmt.Sprintf("track %s: %s; it counts as 0", t.Name, t.Detail)})
+	case !ok || known.Up != t.Up || known.Value != t.Value:
+		d.emit(ctx, Event{Kind: kind, Reason: t.Detail, Text: fmt.Sprintf("track %s: %s", t.Name, t.Detail)})
 	}
 	d.tracked[t.Name] = t
 	d.command(ctx, t)

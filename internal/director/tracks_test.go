@@ -158,6 +158,16 @@ func TestTrackedObjectsAreToldWhenNew(t *testing.T) {
 		w.wantTracked("file with -7", speaker.Tracked{Name: "load", Value: -7, Detail: "value -7"})
 		read(track.Reading{Name: "load", Value: 0, Detail: "no number"})
 		w.wantTracked("file without a number", speaker.Tracked{Name: "load", Up: true, Detail: "no number"})
+		read(track.Reading{Name: "load", Value: 0, Detail: "no number"})
+		w.wantTracked("the same again")
+		if got := w.records(TrackUnreadable); len(got) != 1 || got[0]["level"] != "WARN" || got[0]["msg"] != "track load: no number; it counts as 0" {
+			t.Errorf("warnings = %v, want one of the file without a number", got)
+		}
+		read(track.Reading{Name: "load", Absent: true, Detail: "no such file"})
+		w.wantTracked("no file", speaker.Tracked{Name: "load", Up: true, Detail: "no such file"})
+		if got := w.records(TrackUnreadable); len(got) != 1 {
+			t.Errorf("warnings = %v, want none of a file that is not there", got)
+		}
 
 		read(track.Reading{Name: "daemons", Value: 1, Detail: "1 of 2 run"})
 		w.wantTracked("a process too few", speaker.Tracked{Name: "daemons", Value: 1, Detail: "1 of 2 run"})
@@ -188,7 +198,7 @@ func TestTrackedObjectsAreToldWhenNew(t *testing.T) {
 			got = append(got, r["msg"].(string))
 		}
 		want := []string{
-			"track load: value 0", "track load: value -7", "track load: no number",
+			"track load: value 0", "track load: value -7",
 			"track daemons: 1 of 2 run", "track daemons: 2 run",
 			"track script: command succeeds", "track script: exit status 1",
 			"track pool: weight 20 of quorum 20", "track pool: weight 10 of quorum 20",
@@ -210,7 +220,7 @@ func TestReloadTellsOfQuorumsAndForgetsTracks(t *testing.T) {
 		reload := func(toml string) {
 			t.Helper()
 			w.write(toml)
-			if err := w.director.Reload(t.Context()); err != nil {
+			if _, err := w.director.Reload(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}

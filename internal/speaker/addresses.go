@@ -59,6 +59,11 @@ func (s *Speaker) desired(now time.Time) netif.Desired {
 			want.VirtualMACs = append(want.VirtualMACs, netif.VirtualMAC{Name: c.VirtualMAC, Interface: c.Interface, HardwareAddr: vrrp.VirtualMAC(c.VRID, f), Up: holds})
 		}
 		if !holds {
+			for v := range c.vips() {
+				if !s.stopping {
+					want.Standing = append(want.Standing, v.Address)
+				}
+			}
 			continue
 		}
 		for v := range c.vips() {
@@ -95,6 +100,9 @@ func (s *Speaker) kept(now time.Time, r holdResult) {
 	if r.err != nil {
 		failed = r.err.Error()
 		s.retryAt = now.Add(retryInterval)
+	}
+	if r.err != nil || s.linksMissed {
+		s.linksMissed = false
 		s.readLinks() // says what is held indeed
 	}
 	if failed != "" && failed != s.holdError {
@@ -170,10 +178,24 @@ const (
 	// claimDelay is how long a claim rests: where it is the first that is heard
 	// of a better master, its advert has come by then.
 	claimDelay = 200 * time.Millisecond
-	// claimGrace is how long after a take-over claims are no alarm: the old
-	// master's last announcements are still about.
+	// claimGrace is how long after a take-over the old master is no alarm: its
+	// last announcements and adverts are still about.
 	claimGrace = time.Second
 )
+
+// reannounce answers a losing master, at most once a second.
+func (s *Speaker) reannounce(now time.Time, i *instance, peer netip.Addr) {
+	if now.Sub(i.contested) < time.Second {
+		return
+	}
+	i.contested = now
+	if len(s.present(i)) > 0 {
+		i.rounds.Start(now, i.config.Announce) // what is added is announced then
+	}
+	if now.Sub(i.since) >= claimGrace {
+		s.emit(Contested{At: now, Instance: i.config.Name, Peer: peer})
+	}
+}
 
 // claimed takes another machine's claim of a held VIP, at most one a second.
 func (s *Speaker) claimed(now time.Time, c netif.Claim) {

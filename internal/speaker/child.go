@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -72,6 +73,8 @@ func StartChild(argv []string) (Child, error) {
 func (s *started) Conn() net.Conn { return s.conn }
 func (s *started) Pulse() *Pulse  { return s.pulse }
 func (s *started) Adopted() bool  { return false }
+func (s *started) Unfit() string  { return "" }
+func (s *started) Terminate()     { _ = s.cmd.Process.Signal(unix.SIGTERM) } // it may have ended already
 
 func (s *started) Wait(d time.Duration) Fate {
 	select {
@@ -100,11 +103,18 @@ type adopted struct {
 	conn    net.Conn
 	pulse   *Pulse
 	process *os.File // its pidfd
+	unfit   string
 }
 
 func (a *adopted) Pulse() *Pulse  { return a.pulse }
 func (a *adopted) Conn() net.Conn { return a.conn }
 func (a *adopted) Adopted() bool  { return true }
+func (a *adopted) Unfit() string  { return a.unfit }
+func (a *adopted) Terminate()     { _ = a.signal(unix.SIGTERM) } // it may have ended already
+
+func (a *adopted) signal(s unix.Signal) error {
+	return unix.PidfdSendSignal(int(a.process.Fd()), s, nil, 0)
+}
 
 // Wait cannot tell how somebody else's child ended.
 func (a *adopted) Wait(d time.Duration) Fate {
@@ -116,13 +126,17 @@ func (a *adopted) Wait(d time.Duration) Fate {
 
 func (a *adopted) ended(d time.Duration) bool {
 	poll := []unix.PollFd{{Fd: int32(a.process.Fd()), Events: unix.POLLIN}}
-	n, err := unix.Poll(poll, int(d.Milliseconds()))
-	return err == nil && n > 0
+	for deadline := time.Now().Add(d); ; {
+		n, err := unix.Poll(poll, int(max(time.Until(deadline), 0).Milliseconds()))
+		if !errors.Is(err, unix.EINTR) {
+			return err == nil && n > 0
+		}
+	}
 }
 
 func (a *adopted) Kill() string {
 	a.conn.Close()
-	if unix.PidfdSendSignal(int(a.process.Fd()), unix.SIGKILL, nil, 0) == nil {
+	if a.signal(unix.SIGKILL) == nil {
 		a.ended(linkPatience)
 	}
 	a.process.Close()
@@ -139,7 +153,8 @@ const (
 
 // FindChild returns the speaker's process that listens at path, left by an
 // earlier director, if that waits for a new one; nil when there is none. One
-// that is handing over is waited for.
+// that is handing over is waited for. One that says nothing, or does not come
+// to an end, is unfit. The caller is the only director that may use path.
 func FindChild(ctx context.Context, path string) (Child, error) {
 	for deadline := time.Now().Add(findPatience); ; {
 		conn, err := net.DialTimeout("unix", path, linkPatience)
@@ -147,12 +162,13 @@ func FindChild(ctx context.Context, path string) (Child, error) {
 			return nil, nil
 		}
 		if err == nil {
-			if child := adopt(conn.(*net.UnixConn)); child != nil {
+			var child Child
+			if child, err = adopt(conn.(*net.UnixConn), time.Now().After(deadline)); child != nil {
 				return child, nil
 			}
 		}
-		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("an earlier speaker still listens at %s after %s and takes no new director: end its process (`fuser %s` shows it)", path, findPatience, path)
+		if err != nil && time.Now().After(deadline) {
+			return nil, fmt.Errorf("adopt the earlier speaker that listens at %s: %w: end its process (`fuser %s` shows it)", path, err, path)
 		}
 		select {
 		case <-ctx.Done():
@@ -162,41 +178,70 @@ func FindChild(ctx context.Context, path string) (Child, error) {
 	}
 }
 
-// adopt returns the process at the other end if it wants a director: one that
-// does not closes the connection before it greets.
-func adopt(conn *net.UnixConn) Child {
+// adopt returns the process at the other end if it wants a director, or if it
+// is unfit. One that hands over closes the connection before it greets; overdue
+// says that it has done so for too long.
+func adopt(conn *net.UnixConn, overdue bool) (child Child, err error) {
+	defer func() {
+		if child == nil {
+			conn.Close()
+		}
+	}()
 	pid, err := peerPID(conn)
-	if err != nil || !greets(conn) {
-		conn.Close()
-		return nil
+	if err != nil {
+		return nil, err
 	}
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		conn.Close()
-		return nil
+		return nil, fmt.Errorf("open process %d: %w", pid, err)
 	}
-	pulse, err := pulseOf(pid)
+	a := &adopted{conn: conn, process: os.NewFile(uintptr(fd), "speaker")}
+	defer func() {
+		if child == nil {
+			a.process.Close()
+		}
+	}()
+	switch err := greets(conn); {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		a.unfit = fmt.Sprintf("process %d, left by an earlier director, shows no sign of life", pid)
+		return a, nil
+	case err != nil && overdue:
+		a.unfit = fmt.Sprintf("process %d, left by an earlier director, has not handed over within %s", pid, findPatience)
+		return a, nil
+	case err != nil:
+		return nil, nil
+	}
+	a.pulse, err = pulseOf(pid)
 	if err != nil {
-		conn.Close()
-		unix.Close(fd)
-		return nil
+		return nil, err
 	}
-	return &adopted{conn: conn, pulse: pulse, process: os.NewFile(uintptr(fd), "speaker")}
+	return a, nil
 }
 
 // greets waits for the first octet of the hello, without taking it.
-func greets(conn *net.UnixConn) bool {
+func greets(conn *net.UnixConn) error {
 	raw, err := conn.SyscallConn()
-	if err != nil || conn.SetReadDeadline(time.Now().Add(linkPatience)) != nil {
-		return false
+	if err != nil {
+		return err
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(linkPatience)); err != nil {
+		return err
 	}
 	var one [1]byte
 	n := 0
-	err = raw.Read(func(fd uintptr) bool {
+	waited := raw.Read(func(fd uintptr) bool {
 		n, _, err = unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 		return !errors.Is(err, unix.EAGAIN)
 	})
-	return err == nil && n > 0
+	switch {
+	case waited != nil:
+		return waited
+	case err != nil:
+		return err
+	case n == 0:
+		return io.EOF
+	}
+	return nil
 }
 
 func peerPID(conn *net.UnixConn) (int, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -78,4 +79,50 @@ func TestFindChildEndsWithItsContext(t *testing.T) {
 	}
 	l.Close()
 	<-done
+}
+
+// TestFindChildThatIsUnfit: nobody is waited for in vain. The process at the
+// other end is that of the test.
+func TestFindChildThatIsUnfit(t *testing.T) {
+	listen := func(t *testing.T) net.Listener {
+		l, err := net.Listen("unix", filepath.Join(t.TempDir(), "speaker.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		return l
+	}
+	unfit := func(t *testing.T, child Child, err error, want string) {
+		t.Helper()
+		if err != nil || child == nil || !strings.Contains(child.Unfit(), want) {
+			t.Fatalf("%+v, %v; want one that %q", child, err, want)
+		}
+		child.Conn().Close()
+		child.(*adopted).process.Close()
+	}
+	t.Run("frozen", func(t *testing.T) {
+		l := listen(t) // the kernel takes the connection for a process that stands still
+		child, err := FindChild(t.Context(), l.Addr().String())
+		unfit(t, child, err, "shows no sign of life")
+	})
+	t.Run("hand-over without end", func(t *testing.T) {
+		l := listen(t)
+		closed := make(chan error, 1)
+		go func() {
+			conn, err := l.Accept()
+			if err == nil {
+				err = conn.Close()
+			}
+			closed <- err
+		}()
+		conn, err := net.Dial("unix", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := <-closed; err != nil {
+			t.Fatal(err)
+		}
+		child, err := adopt(conn.(*net.UnixConn), true)
+		unfit(t, child, err, "has not handed over within 1m0s")
+	})
 }

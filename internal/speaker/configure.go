@@ -13,44 +13,75 @@ import (
 // touched, changed and renamed ones keep their role, others hand over. One that
 // takes the place of another waits until that has left.
 func (s *Speaker) configure(now time.Time, want []Instance) {
-	kept := make(map[string]bool)
-	var leaving []*instance
+	to := make(map[*instance]Instance)
+	names := make(map[string]bool) // of what is kept
+	var kept, leaving []*instance
 	for _, i := range s.instances {
 		k := slices.IndexFunc(want, i.sameRouter)
 		switch {
 		case i.leaving:
 		case k >= 0:
-			kept[want[k].Name] = true
-			s.rename(now, i, want[k].Name)
-			s.update(now, i, want[k])
+			kept = append(kept, i)
+			to[i] = want[k]
+			names[want[k].Name] = true
 		default:
 			i.leaving = true
 			leaving = append(leaving, i)
 		}
 	}
+	s.rename(now, func(i *instance) string {
+		switch {
+		case !i.leaving:
+			return to[i].Name
+		case names[i.config.Name]:
+			return i.config.Name + " (leaving)"
+		}
+		return i.config.Name
+	})
+	for _, i := range kept {
+		s.reconfigure(now, i, to[i])
+	}
+	s.weigh(now, kept...)
+	for _, i := range kept {
+		s.update(now, i)
+	}
 	for _, i := range leaving {
 		i.leave()
 		s.do(now, i, func() []vrrp.Action { return i.machine.Shutdown(now) })
 	}
-	s.waiting = slices.DeleteFunc(slices.Clone(want), func(w Instance) bool { return kept[w.Name] })
+	s.waiting = slices.DeleteFunc(slices.Clone(want), func(w Instance) bool { return names[w.Name] })
 	s.dirty = true
 	s.forget()
 	s.admit(now)
 }
 
-// rename tells of the new name as of an instance that comes where another goes.
-func (s *Speaker) rename(now time.Time, i *instance, name string) {
-	if name == i.config.Name {
-		return
+// rename tells of new names as of instances that come where others go. All go
+// before any comes: they may exchange their names.
+func (s *Speaker) rename(now time.Time, name func(i *instance) string) {
+	renamed := slices.DeleteFunc(slices.Clone(s.instances), func(i *instance) bool { return name(i) == i.config.Name })
+	names := make(map[string]string)
+	for _, i := range renamed {
+		names[i.config.Name] = name(i)
+		s.emit(Transition{At: now, Instance: i.config.Name, From: i.machine.State(), To: vrrp.Initialize, Reason: "renamed to " + name(i)})
 	}
-	state := i.machine.State()
-	s.emit(Transition{At: now, Instance: i.config.Name, From: state, To: vrrp.Initialize, Reason: "renamed to " + name})
-	s.emit(Transition{At: now, Instance: name, From: vrrp.Initialize, To: state, Reason: "renamed from " + i.config.Name})
+	for _, i := range renamed {
+		before := i.config.Name
+		i.config.Name = names[before]
+		s.emit(Transition{At: now, Instance: i.config.Name, From: vrrp.Initialize, To: i.machine.State(), Reason: "renamed from " + before})
+	}
+	for a, before := range s.heldFor {
+		if after, ok := names[before]; ok {
+			s.heldFor[a] = after
+		}
+	}
 }
 
-// update gives an instance new parameters; it keeps its role.
-func (s *Speaker) update(now time.Time, i *instance, w Instance) {
+// reconfigure gives an instance new parameters, which nothing is done about yet.
+func (s *Speaker) reconfigure(now time.Time, i *instance, w Instance) {
 	regroup := w.SyncGroup != i.config.SyncGroup
+	if w.Standby && !i.config.Standby {
+		i.ordered = now
+	}
 	i.config = w
 	for f, g := range i.groups {
 		g.Update(w.groupConfig(f))
@@ -60,12 +91,15 @@ func (s *Speaker) update(now time.Time, i *instance, w Instance) {
 		s.join(i)
 	}
 	s.sys.Announcer.SetRate(w.Interface, w.AnnounceRate)
-	s.weigh(now, i)
+}
+
+// update makes the machine follow new parameters; it keeps its role.
+func (s *Speaker) update(now time.Time, i *instance) {
 	s.do(now, i, func() []vrrp.Action { return i.machine.Update(now, i.parameters()) })
 	switch {
-	case w.Standby && !i.machine.InStandby():
+	case i.config.Standby && !i.machine.InStandby():
 		s.do(now, i, func() []vrrp.Action { return i.machine.Standby(now) })
-	case !w.Standby: // also calls a hand-over to standby off
+	case !i.config.Standby: // also calls a hand-over to standby off
 		s.do(now, i, func() []vrrp.Action { return i.machine.Resume(now) })
 	}
 }

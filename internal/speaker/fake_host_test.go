@@ -34,6 +34,7 @@ type host struct {
 	holds     []time.Time
 	holdErr   error
 	holdDelay time.Duration // that the kernel takes
+	holdTail  time.Duration // that it takes to answer then
 	sent      []sent
 	listens   int
 	announced []time.Time
@@ -69,8 +70,9 @@ func interfaceOf(name string, index int, primary, local string) netif.Interface 
 
 func (h *host) Hold(want netif.Desired) (netif.Changes, error) {
 	h.mu.Lock()
-	delay := h.holdDelay
+	delay, tail := h.holdDelay, h.holdTail
 	h.mu.Unlock()
+	defer time.Sleep(tail)
 	time.Sleep(delay)
 	h.mu.Lock()
 	defer h.mu.Unlock()

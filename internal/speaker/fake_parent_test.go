@@ -19,6 +19,7 @@ type fakeChild struct {
 	conn    net.Conn // the director's end
 	theirs  net.Conn
 	adopted bool
+	unfit   string
 }
 
 func newChild(t *testing.T, h *host, prepare ...func(*Speaker)) *fakeChild {
@@ -29,6 +30,8 @@ func newChild(t *testing.T, h *host, prepare ...func(*Speaker)) *fakeChild {
 func (c *fakeChild) Conn() net.Conn { return c.conn }
 func (c *fakeChild) Pulse() *Pulse  { return c.pulse }
 func (c *fakeChild) Adopted() bool  { return c.adopted }
+func (c *fakeChild) Unfit() string  { return c.unfit }
+func (c *fakeChild) Terminate()     { c.asked.Do(func() { close(c.terminate) }) }
 
 func (c *fakeChild) Wait(d time.Duration) Fate {
 	select {
@@ -57,7 +60,11 @@ func (c *fakeChild) adopt() *fakeChild {
 		}
 		first := make([]byte, 4096)
 		if n, err := conn.Read(first); err == nil {
-			return &fakeChild{served: c.served, conn: readAhead{conn, io.MultiReader(bytes.NewReader(first[:n]), conn)}, adopted: true}
+			hello := first[:n]
+			if c.garble != nil {
+				hello = c.garble(hello)
+			}
+			return &fakeChild{served: c.served, conn: readAhead{conn, io.MultiReader(bytes.NewReader(hello), conn)}, adopted: true, unfit: c.unfit}
 		}
 		conn.Close()
 		time.Sleep(findPause)

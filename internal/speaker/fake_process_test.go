@@ -96,6 +96,8 @@ type served struct {
 	successors *fakeListener
 	pulse      *Pulse // the director's end
 	terminate  chan struct{}
+	asked      sync.Once                 // to terminate
+	garble     func(hello []byte) []byte // what a new director reads of its hello; nil: all
 	applyErr   error
 	cancel     context.CancelFunc // a sudden end
 	done       chan struct{}      // closed when it has ended

@@ -36,6 +36,7 @@ func TestHeldOnlyWhileMaster(t *testing.T) {
 		return []netif.VirtualMAC{{Name: "vrrp51", Interface: "eth0", HardwareAddr: vrrp.VirtualMAC(51, vrrp.IPv4), Up: up}}
 	}
 	c := full(100)
+	standing := []netif.Address{c.Addresses[0].Address, c.Excluded[0].Address}
 	master := netif.Desired{
 		Leases: []netif.Lease{
 			{Address: c.Addresses[0].Address, Valid: c.Lease, Label: "vrrp51:1", Scope: 253},
@@ -54,15 +55,15 @@ func TestHeldOnlyWhileMaster(t *testing.T) {
 		}
 		r.configure(c)
 		wait(time.Second)
-		want("as backup", netif.Desired{VirtualMACs: mac(false)})
+		want("as backup", netif.Desired{VirtualMACs: mac(false), Standing: standing})
 		wait(settleTime)
 		want("as master", master)
 		r.change(func() { r.link.Up = false })
 		wait(time.Second)
-		want("in fault", netif.Desired{})
+		want("in fault", netif.Desired{Standing: standing})
 		r.change(func() { r.link.Up = true })
 		wait(time.Second)
-		want("as backup again", netif.Desired{VirtualMACs: mac(false)})
+		want("as backup again", netif.Desired{VirtualMACs: mac(false), Standing: standing})
 		wait(settleTime)
 		r.commands <- Shutdown{}
 		wait(500 * time.Millisecond)

@@ -3,6 +3,7 @@
 package speaker
 
 import (
+	"fmt"
 	"iter"
 	"net"
 	"net/netip"
@@ -32,14 +33,17 @@ type instance struct {
 	since     time.Time
 	reason    string
 	peer      netip.Addr
-	contested time.Time // when a Contested was last emitted
+	heard     time.Time // when an advert was last taken
+	dropped   drop      // the newest packet that was not
+	ordered   time.Time // when standby was last ordered
+	contested time.Time // when a losing master was last answered
 	claimed   time.Time // when a claim was last taken
 	claim     Claimed   // the last one
 	claimDue  time.Time // when it is to be answered; zero: it was
 	sent      sentAdvert
 	leaving   bool      // forgotten as soon as its machine stops
 	linger    time.Time // until then a better master's VIPs are held too
-	conflict  Conflict  // the last one, to say it once
+	conflicts conflicts
 
 	lateFor  time.Time // the machine's deadline that was missed by too much
 	lateTill time.Time // when it may be acted on
@@ -55,7 +59,7 @@ func newInstance(now time.Time, c Instance) *instance {
 	i := &instance{
 		config: c, since: now, reason: "start",
 		groups: make(map[vrrp.Family]*vrrp.Group), local: make(map[vrrp.Family]netip.Addr),
-		virtualMAC: make(map[vrrp.Family]net.HardwareAddr),
+		virtualMAC: make(map[vrrp.Family]net.HardwareAddr), conflicts: make(conflicts),
 	}
 	i.machine = vrrp.NewMachine(i.parameters())
 	for f := range c.byFamily() {
@@ -81,6 +85,21 @@ func (i *instance) yield(now time.Time, t vrrp.Transition) {
 	if t.From == vrrp.Master && t.To == vrrp.Backup && t.Reason != vrrp.ReasonStalled && t.Reason != vrrp.ReasonStandby {
 		i.linger = now.Add(vrrp.Linger)
 	}
+}
+
+// alone says why standby is refused, as far as it is known here.
+func (i *instance) alone(now time.Time, why vrrp.Reason) string {
+	waited := now.Sub(i.ordered)
+	known := fmt.Sprintf("%s is there and did not take over", i.peer)
+	switch {
+	case i.dropped.At.After(i.ordered):
+		known = fmt.Sprintf("what %s sent meanwhile was dropped: %s", i.dropped.Source, i.dropped.text())
+	case i.heard.IsZero():
+		known = "no other router was ever heard on " + i.config.Interface
+	case i.heard.Before(i.ordered):
+		known = fmt.Sprintf("no other router was heard for %s, the last was %s", now.Sub(i.heard).Round(time.Second), i.peer)
+	}
+	return fmt.Sprintf("%s within %s: %s; the order is dropped", why, waited.Round(10*time.Millisecond), known)
 }
 
 // sameRouter says whether w is the same virtual router with other parameters:
@@ -144,7 +163,7 @@ func (i *instance) parameters() vrrp.Parameters {
 	return vrrp.Parameters{
 		Version: c.Version, VRID: c.VRID, Priority: priority, AdvertInterval: c.AdvertInterval,
 		Preempt: c.Preempt, PreemptDelay: c.PreemptDelay, InitialBackup: c.InitialBackup,
-		Families: c.families(),
+		Families: c.families(), VirtualMAC: c.VirtualMAC != "" && len(c.Unicast) == 0,
 	}
 }
 

@@ -42,13 +42,13 @@ func (s *Speaker) index() {
 // forget drops the instances that were told to leave and have, VIPs included,
 // and reports whether there were any.
 func (s *Speaker) forget() bool {
-	before := len(s.instances)
-	s.instances = slices.DeleteFunc(s.instances, func(i *instance) bool {
+	gone := func(i *instance) bool {
 		return i.leaving && !i.running() && !s.dirty && !s.keeper.busy
-	})
-	if len(s.instances) == before {
+	}
+	if !slices.ContainsFunc(s.instances, gone) {
 		return false
 	}
+	s.instances = slices.DeleteFunc(s.instances, gone)
 	s.index()
 	s.closeUnusedConns()
 	return true

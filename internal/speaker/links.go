@@ -36,10 +36,11 @@ func (s *Speaker) linksRead(now time.Time, r linksResult) {
 	}
 	s.links = r.links
 	s.trackLinks()
-	s.weighAll(now)
+	s.weigh(now, s.instances...)
 	s.review(now)
 	if s.keeper.busy {
-		return // what is held is about to be known better
+		s.linksMissed = true // what is held is about to be known better
+		return
 	}
 	present := make(map[netif.Address]bool)
 	for name, link := range s.links {

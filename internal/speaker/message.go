@@ -18,6 +18,8 @@ type Configure struct {
 	Instances []Instance
 	// Links are the tracked interfaces, which the speaker watches itself.
 	Links []LinkTrack
+	// Tracked is all that is known of the other tracked objects.
+	Tracked []Tracked
 	// Settings are those of the speaker's process.
 	Settings Settings
 }
@@ -240,6 +242,8 @@ type Discarded struct {
 	Reason    vrrp.Discard
 	Source    netip.Addr
 	Count     uint64
+	// Detail says what was wrong with the newest, and what to do about it.
+	Detail string
 }
 
 // Failed says that the machine refused something; it is tried again.
@@ -255,6 +259,9 @@ type Stopped struct{ Error string }
 
 // Status is the answer to Query.
 type Status struct {
+	// Absent says that there is no speaker's process at the moment: the
+	// director's end answers with what it knows.
+	Absent    bool
 	Instances []InstanceStatus
 	// Unclaimed counts, by interface and reason, the packets that belong to no
 	// instance.

@@ -4,9 +4,12 @@ package speaker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"time"
 
@@ -23,6 +26,11 @@ type Child interface {
 	Adopted() bool
 	// Wait waits for its end, at most for d, and says what became of it.
 	Wait(d time.Duration) Fate
+	// Unfit says why nobody can work with it; empty: nothing is known against it.
+	Unfit() string
+	// Terminate asks it to end, which it does when it has handed everything over.
+	// It obeys only while it has no director.
+	Terminate()
 	// Kill ends it without any more ado and waits until it is gone. It returns
 	// what is known about its end; more than one call does no harm.
 	Kill() string
@@ -41,7 +49,7 @@ const (
 // ProcessOptions is what a Process needs.
 type ProcessOptions struct {
 	// Find returns the speaker that an earlier director left, or nil. It waits
-	// for one that is just handing over.
+	// for one that is just handing over. The one that it returns may be unfit.
 	Find func(ctx context.Context) (Child, error)
 	// Start starts a new process. A cautious one listens to the network before
 	// it becomes master, whatever its priority.
@@ -84,13 +92,23 @@ type Process struct {
 	stopping  bool // Shutdown was passed
 	stopped   bool // Stopped was passed
 	vigil     vigil
-	silent    bool // it was lost for its silence
-	queries   int  // that wait for an answer
+	queries   int    // that wait for an answer
+	absence   string // why there is no speaker, while there is none
+	inherits  bool   // an heir hands over for a lost one
+}
+
+// loss is how a speaker's process was lost.
+type loss struct {
+	why string
+	// silent: it shows no sign of life.
+	silent bool
+	// strange: it lives, and nobody of this program's version can adopt it.
+	strange bool
 }
 
 // NewProcess returns the director's end of a speaker's process.
 func NewProcess(o ProcessOptions, commands <-chan Command, events chan<- Event) *Process {
-	return &Process{opts: o, commands: commands, events: events, tracked: make(map[string]Tracked), masters: make(map[string]bool)}
+	return &Process{opts: o, commands: commands, events: events, tracked: make(map[string]Tracked), masters: make(map[string]bool), absence: "its process is yet to be started"}
 }
 
 // Run works until the speaker has shut down or ctx ends. Without a first
@@ -108,7 +126,7 @@ func (p *Process) Run(ctx context.Context) error {
 	pause := restartPauseMin
 	for {
 		born := time.Now()
-		why := p.attend(ctx, child)
+		lost := p.attend(ctx, child)
 		if p.stopped || ctx.Err() != nil {
 			p.deliver(ctx)
 			if p.stopped && child.Wait(linkPatience) == Alive {
@@ -116,19 +134,22 @@ func (p *Process) Run(ctx context.Context) error {
 			}
 			return nil
 		}
-		if child, err = p.bury(ctx, child, why); err != nil {
+		if time.Since(born) > restartForgiven {
+			pause = restartPauseMin
+		}
+		p.absence = "its process was lost (" + lost.why + ")"
+		if child, err = p.bury(ctx, child, lost, pause); err != nil {
 			return err
 		}
 		if child != nil {
+			p.outbox = append(p.outbox, Failed{At: time.Now(), Error: "connection to the speaker was lost (" + lost.why + "), its process lives and is adopted again"})
+			pause = min(2*pause, restartPauseMax)
 			continue
 		}
 		if p.stopping {
 			p.outbox = append(p.outbox, Stopped{})
 			p.deliver(ctx)
 			return nil
-		}
-		if time.Since(born) > restartForgiven {
-			pause = restartPauseMin
 		}
 		for child == nil {
 			if p.pause(ctx, pause); ctx.Err() != nil || p.stopping {
@@ -151,13 +172,17 @@ const partingTime = 100 * time.Millisecond
 
 // bury does what is left to do for a process that was lost. One that parted
 // from us, since we were silent, hands over by itself or waits for a director:
-// then it is returned.
-func (p *Process) bury(ctx context.Context, child Child, why string) (Child, error) {
+// then it is returned, after a pause.
+func (p *Process) bury(ctx context.Context, child Child, l loss, pause time.Duration) (Child, error) {
 	fate := Died
-	if !p.silent {
+	if !l.silent {
 		p.meanwhile(func() { fate = child.Wait(partingTime) })
 	}
 	if fate == Alive {
+		if l.strange {
+			child.Terminate()
+		}
+		p.pause(ctx, pause)
 		again, err := p.find(ctx)
 		if again != nil || err != nil {
 			return again, err
@@ -167,24 +192,26 @@ func (p *Process) bury(ctx context.Context, child Child, why string) (Child, err
 	end := ""
 	p.meanwhile(func() { end = child.Kill() })
 	if end != "" {
-		why += ", " + end
+		l.why += ", " + end
 	}
 	if fate == Done {
 		clear(p.masters)
 	}
-	return nil, p.inherit(ctx, why)
+	return nil, p.inherit(ctx, l)
 }
 
-// attend works with one speaker's process until it is done, and says why it is
+// attend works with one speaker's process until it is done, and says how it is
 // lost.
-func (p *Process) attend(ctx context.Context, child Child) string {
-	p.silent = false
+func (p *Process) attend(ctx context.Context, child Child) loss {
+	if why := child.Unfit(); why != "" {
+		return loss{why: why, silent: true}
+	}
 	var l *link[Event]
 	var theirs hello
 	var err error
 	p.meanwhile(func() { l, theirs, err = greet(child.Conn(), decodeEvent) })
 	if err != nil {
-		return err.Error()
+		return loss{why: err.Error(), silent: errors.Is(err, os.ErrDeadlineExceeded), strange: !errors.Is(err, io.EOF)}
 	}
 	defer l.Close()
 	pulse := child.Pulse()
@@ -194,10 +221,9 @@ func (p *Process) attend(ctx context.Context, child Child) string {
 		l.send(Query{})
 	}
 	if p.configure != nil {
-		l.send(*p.configure)
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.tracked)) {
-		l.send(p.tracked[name])
+		c := *p.configure
+		c.Tracked = slices.Collect(maps.Values(p.tracked))
+		l.send(c)
 	}
 	if p.stopping {
 		l.send(Shutdown{})
@@ -205,9 +231,9 @@ func (p *Process) attend(ctx context.Context, child Child) string {
 	pace := p.patience() / beatsPerPatience
 	tick := p.opts.ticker(pace)
 	defer tick.Stop()
-	repace := func(now time.Duration) {
-		if now != pace {
-			pace = now
+	repace := func() {
+		if due := min(p.vigil.next(), p.patience()/beatsPerPatience); due != pace {
+			pace = due
 			tick.Reset(pace)
 		}
 	}
@@ -215,27 +241,27 @@ func (p *Process) attend(ctx context.Context, child Child) string {
 		out, first := p.next()
 		select {
 		case <-ctx.Done():
-			return "the director ends"
+			return loss{why: "the director ends"}
 		case out <- first:
 			p.outbox = p.outbox[1:]
 		case c := <-p.commands:
 			p.note(c)
 			if !l.send(c) {
-				return "it takes no commands"
+				return loss{why: "it takes no commands"}
 			}
 			p.vigil.allow(p.patience())
-			repace(min(p.vigil.next(), p.patience()/beatsPerPatience))
+			repace()
 		case e := <-l.messages:
 			if p.take(e); p.stopped {
-				return ""
+				return loss{}
 			}
 		case err := <-l.lost:
 			for len(l.messages) > 0 { // what it said before
 				if p.take(<-l.messages); p.stopped {
-					return ""
+					return loss{}
 				}
 			}
-			return describeLoss(err)
+			return loss{why: describeLoss(err)}
 		case <-tick.Chan():
 			now := time.Now()
 			if p.opts.Alive() {
@@ -246,10 +272,9 @@ func (p *Process) attend(ctx context.Context, child Child) string {
 				p.vigil.heard(now, ago)
 			}
 			if p.vigil.look(now) {
-				p.silent = true
-				return fmt.Sprintf("silent for %s", p.vigil.patience)
+				return loss{why: fmt.Sprintf("silent for %s", p.vigil.patience), silent: true}
 			}
-			repace(min(p.vigil.next(), p.patience()/beatsPerPatience))
+			repace()
 		}
 	}
 }
@@ -267,6 +292,10 @@ func (p *Process) note(c Command) {
 	switch c := c.(type) {
 	case Configure:
 		p.configure = &c
+		clear(p.tracked)
+		for _, t := range c.Tracked {
+			p.tracked[t.Name] = t
+		}
 	case Tracked:
 		p.tracked[c.Name] = c
 	case Query:

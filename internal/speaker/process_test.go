@@ -42,7 +42,7 @@ func TestLostSpeakerIsHandedOverFor(t *testing.T) {
 				wantMaster(t, f.a.as(), f.peer, "web") // 130 against 100
 				wantCustody(t, f.net, f.from, briefly, vip4)
 				for _, tr := range seen[Transition](f.a) {
-					if tr.Reason == vrrp.ReasonAdopted.String() {
+					if tr.From == vrrp.Initialize && tr.To == vrrp.Master {
 						t.Errorf("%+v: nobody became master", tr)
 					}
 				}

@@ -5,7 +5,6 @@ package speaker
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
@@ -42,19 +41,22 @@ func (s *Speaker) take(now time.Time, w wire, p vrrp.Packet) {
 	intervals, addresses := group.Mismatches()
 	advert, err := group.Receive(now, p, i.parameters())
 	if d, ok := errors.AsType[vrrp.Discard](err); ok {
-		s.discard(now, w, p, i.config.Name, d)
+		s.discard(now, w, p, i, d)
 		return
 	}
 	// With both families the peer goes by its IPv4 address, which operators know.
-	if advert.Priority > 0 && (w.family == vrrp.IPv4 || i.groups[vrrp.IPv4] == nil || !i.peer.IsValid()) {
-		i.peer = p.Source
+	if advert.Priority > 0 {
+		i.heard = now
+		if w.family == vrrp.IPv4 || i.groups[vrrp.IPv4] == nil || !i.peer.IsValid() {
+			i.peer = p.Source
+		}
 	}
 	intervalsNow, addressesNow := group.Mismatches()
-	switch {
-	case addressesNow > addresses:
-		s.conflict(now, i, "its list of VIPs differs from ours", p.Source)
-	case intervalsNow > intervals:
-		s.conflict(now, i, fmt.Sprintf("its advert_interval is %s", advert.MaxAdvertInterval), p.Source)
+	if addressesNow > addresses {
+		s.conflict(now, i, conflictKey{"addresses", p.Source}, "its list of VIPs differs from ours")
+	}
+	if intervalsNow > intervals {
+		s.conflict(now, i, conflictKey{"interval", p.Source}, fmt.Sprintf("its advert_interval is %s", advert.MaxAdvertInterval))
 	}
 	s.checkClock(now, i, group)
 	s.do(now, i, func() []vrrp.Action { return i.machine.Receive(now, w.family, advert, p.Source) })
@@ -69,22 +71,16 @@ const skewWarning = 3
 func (s *Speaker) checkClock(now time.Time, i *instance, g *vrrp.Group) {
 	skew, peer := g.ClockSkew()
 	if window := g.Window(i.config.AdvertInterval); window > 0 && skew.Abs() > window/skewWarning {
-		s.conflict(now, i, fmt.Sprintf("its clock and ours differ by about %s, and adverts are refused from %s on: set both by NTP", skew.Abs().Round(time.Second), window), peer)
+		s.conflict(now, i, conflictKey{"clock", peer}, fmt.Sprintf("its clock and ours differ by about %s, and adverts are refused from %s on: set both by NTP", skew.Abs().Round(time.Second), window))
 	}
 }
 
-// conflict reports a disagreement with a peer, once while it lasts and at most
-// once a second.
-func (s *Speaker) conflict(now time.Time, i *instance, reason string, peer netip.Addr) {
-	c := Conflict{Instance: i.config.Name, Reason: reason, Peer: peer}
-	known := i.conflict
-	known.At = time.Time{}
-	if c == known || now.Sub(i.conflict.At) < time.Second {
-		return
+// conflict reports a disagreement with a peer: at once, then seldom while it
+// lasts.
+func (s *Speaker) conflict(now time.Time, i *instance, key conflictKey, reason string) {
+	if i.conflicts.tell(now, key) {
+		s.emit(Conflict{At: now, Instance: i.config.Name, Reason: reason, Peer: key.peer})
 	}
-	c.At = now
-	i.conflict = c
-	s.emit(c)
 }
 
 // unclaimed drops a packet that belongs to no instance.
@@ -95,12 +91,17 @@ func (s *Speaker) unclaimed(now time.Time, w wire, p vrrp.Packet, d vrrp.Discard
 		s.strays[w.ifname] = counts
 	}
 	counts[d.String()]++
-	s.discard(now, w, p, "", d)
+	s.discard(now, w, p, nil, d)
 }
 
-func (s *Speaker) discard(now time.Time, w wire, p vrrp.Packet, instance string, d vrrp.Discard) {
-	e := Discarded{At: now, Interface: w.ifname, Instance: instance, Reason: d, Source: p.Source, Count: 1}
+// discard tells of a packet that was dropped; i is nil if it belongs to no
+// instance.
+func (s *Speaker) discard(now time.Time, w wire, p vrrp.Packet, i *instance, d vrrp.Discard) {
+	e := dropOf(now, w, p, i, d)
+	if i != nil {
+		i.dropped = e
+	}
 	if e, ok := s.noise.add(e); ok {
-		s.emit(e)
+		s.emit(e.event())
 	}
 }

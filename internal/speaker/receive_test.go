@@ -3,6 +3,7 @@
 package speaker
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -86,33 +87,76 @@ func TestLowerPriorityMasterIsAnsweredByAnnouncements(t *testing.T) {
 	})
 }
 
-func TestConfigurationOfAPeerThatDiffersIsSaidOnce(t *testing.T) {
+// TestLastAdvertOfTheOldMasterIsNoAlarm: it comes within a second of our own
+// take-over, and the VIPs are announced again all the same.
+func TestLastAdvertOfTheOldMasterIsNoAlarm(t *testing.T) {
 	for _, test := range []struct {
-		name     string
-		vip      string
-		interval time.Duration
-		want     string
+		name   string
+		after  time.Duration // from the take-over
+		kernel time.Duration // that it takes to add the VIPs
+		rounds int           // more than without the advert
+		alarms int
 	}{
-		{"VIPs", "192.0.2.99", time.Second, "its list of VIPs differs from ours"},
-		{"interval", "192.0.2.10", 2 * time.Second, "its advert_interval is 2s"},
+		{"at once", time.Millisecond, 0, 1, 0},
+		{"at once, slow kernel", time.Millisecond, 50 * time.Millisecond, 0, 0},
+		{"in the end of the grace", claimGrace - time.Millisecond, 0, 5, 0},
+		{"later", claimGrace, 0, 5, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := start(t, newHost(&segment{}, "192.0.2.1"))
-				r.commands <- Configure{Instances: []Instance{instanceOf(100, vip4)}}
-				synctest.Wait()
-				group := vrrp.NewGroup(vrrp.GroupConfig{VRID: 51, Family: vrrp.IPv4, Addresses: []netip.Addr{netip.MustParseAddr(test.vip)}})
-				group.SetLocal(netip.MustParseAddr("192.0.2.9"))
-				for range 3 {
-					r.segment.inject(vrrp.IPv4, vrrp.Packet{Payload: group.Advertisement(time.Now(), 200, test.interval, nil), Source: netip.MustParseAddr("192.0.2.9"), Destination: vrrp.IPv4.Group(), TTL: 255})
-					wait(time.Second)
+				r.set(func() { r.holdDelay = test.kernel })
+				config := instanceOf(100, vip4)
+				config.Announce.Delay = 0
+				r.configure(config)
+				for len(masters(r)) == 0 {
+					wait(time.Millisecond)
 				}
-				got := seen[Conflict](r)
-				if len(got) != 1 || got[0].Reason != test.want {
-					t.Errorf("conflicts = %+v, want one: %s", got, test.want)
+				wait(time.Until(seen[Transition](r)[1].At.Add(test.after)))
+				r.segment.inject(vrrp.IPv4, advertFrom("192.0.2.9", config, 50))
+				wait(500 * time.Millisecond)
+				if got := r.count(&r.announced) - 5; got != test.rounds {
+					t.Errorf("%d more announcement rounds, want %d", got, test.rounds)
 				}
-				if tr := seen[Transition](r); len(tr) != 1 {
-					t.Errorf("a peer that differs was not followed: %+v", tr)
+				if got := seen[Contested](r); len(got) != test.alarms {
+					t.Errorf("contested = %+v, want %d", got, test.alarms)
+				}
+				wait(2 * time.Second)
+				r.segment.inject(vrrp.IPv4, advertFrom("192.0.2.9", config, 50))
+				wait(time.Second)
+				if got := seen[Contested](r); len(got) != test.alarms+1 {
+					t.Errorf("contested = %+v, want one more for a master that goes on", got)
+				}
+			})
+		})
+	}
+}
+
+// TestOrdinaryReturnIsNoAlarm: the old master gives way with a last advert. One
+// that was master all the time is an alarm, and VIPs are announced again.
+func TestOrdinaryReturnIsNoAlarm(t *testing.T) {
+	for _, split := range []bool{false, true} {
+		t.Run(fmt.Sprintf("split %t", split), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, a, b := newPair(t)
+				for _, r := range []*running{a, b} {
+					r.set(func() { r.cut["eth0"] = split })
+				}
+				b.configure(instanceOf(100, vip4))
+				wait(300 * time.Millisecond)
+				a.configure(instanceOf(150, vip4))
+				wait(4 * settleTime)
+				announced := a.count(&a.announced)
+				for _, r := range []*running{a, b} {
+					r.set(func() { clear(r.cut) })
+				}
+				wait(settleTime)
+				wantMaster(t, a, b, "web")
+				if got := len(seen[Contested](a)) == 1; got != split {
+					t.Errorf("contested = %+v, want one: %t", seen[Contested](a), split)
+				}
+				if got := a.count(&a.announced) > announced; got != split {
+					t.Errorf("announced again after the split: %t, want %t", got, split)
 				}
 			})
 		})

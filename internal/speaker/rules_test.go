@@ -255,30 +255,3 @@ func TestRule46_AcceptMode(t *testing.T) {
 		})
 	}
 }
-
-// TestRule08_AcceptMode: on unless it is turned off, in all versions.
-func TestRule08_AcceptMode(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		refuse bool
-		want   int
-	}{
-		{"positive: on, a VIP takes what is sent to it", false, 0},
-		{"negative: off, it is refused", true, 1},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := start(t, newHost(&segment{}, "192.0.2.1"))
-				i := instanceOf(100, vip4)
-				i.Refuse = test.refuse
-				r.configure(i)
-				wait(settleTime)
-				r.host.mu.Lock()
-				defer r.host.mu.Unlock()
-				if got := len(r.desired.Refuse); got != test.want {
-					t.Errorf("%d VIPs refused, want %d", got, test.want)
-				}
-			})
-		})
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -50,16 +51,13 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		ended: make(chan error, 1), newcomers: make(chan net.Conn),
 	}
 	sp := o.Speaker(a.commands, a.events)
-	go func() { a.ended <- sp.Run(ctx) }()
-	accepting := make(chan struct{})
-	go func() {
-		defer close(accepting)
-		a.accept(ctx)
-	}()
+	var running sync.WaitGroup
+	running.Go(func() { a.ended <- sp.Run(ctx) })
+	running.Go(func() { a.accept(ctx) })
 	defer func() {
 		cancel()
 		o.Successors.Close()
-		<-accepting
+		running.Wait()
 	}()
 	return a.run()
 }
@@ -190,7 +188,7 @@ func (a *attendant) look(now time.Time) {
 	}
 	switch {
 	case a.director != nil && a.vigil.look(now):
-		a.lose(fmt.Sprintf("silent for %s", a.settings.Heartbeat))
+		a.lose(fmt.Sprintf("silent for %s", a.vigil.patience))
 	case !a.holdTill.IsZero() && now.After(a.holdTill):
 		a.handOver("no new director came")
 	}

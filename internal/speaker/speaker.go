@@ -102,6 +102,7 @@ type Speaker struct {
 	links        map[string]netif.Interface
 	linksReader  worker[struct{}, linksResult]
 	linksStale   bool // links may have changed since they were asked for
+	linksMissed  bool // they could not be compared with what is held
 	conns        map[wire]*conn
 	readers      sync.WaitGroup
 	packets      chan received
@@ -133,7 +134,7 @@ func New(sys System, commands <-chan Command, events chan<- Event) *Speaker {
 		tracks:   make(map[string]Tracked),
 		conns:    make(map[wire]*conn),
 		packets:  make(chan received, 16),
-		noise:    make(noise), beatInterval: defaultPatience / beatsPerPatience,
+		noise:    newNoise(), beatInterval: defaultPatience / beatsPerPatience,
 		held: make(map[netif.Address]bool), heldFor: make(map[netif.Address]string),
 		strays: make(map[string]map[string]uint64),
 	}
@@ -227,12 +228,11 @@ func (s *Speaker) obey(now time.Time, c Command) {
 		if h := c.Settings.Heartbeat; h > 0 {
 			s.pace(h / beatsPerPatience)
 		}
-		s.linkTracks = c.Links
-		s.trackLinks()
+		s.track(c)
 		s.configure(now, c.Instances)
 	case Tracked:
 		s.tracks[c.Name] = c
-		s.weighAll(now)
+		s.weigh(now, s.instances...)
 		s.review(now)
 	case Query:
 		s.emit(s.status())
@@ -266,21 +266,14 @@ func (s *Speaker) perform(now time.Time, i *instance, action vrrp.Action) {
 			i.rounds.Start(now, i.config.Announce) // what is added is announced then
 		}
 		s.unsettled = s.unsettled || a.To == vrrp.Initialize
-		if a.Reason == vrrp.ReasonAdopted {
-			return // the heir's role is news to nobody
-		}
 		s.emit(Transition{At: now, Instance: i.config.Name, From: a.From, To: a.To, Reason: i.reason, Peer: a.Peer})
 	case vrrp.Reannounce:
-		if now.Sub(i.contested) >= time.Second {
-			i.contested = now
-			i.rounds.Start(now, i.config.Announce)
-			s.emit(Contested{At: now, Instance: i.config.Name, Peer: a.Peer})
-		}
+		s.reannounce(now, i, a.Peer)
 	case vrrp.StandbyRefused:
 		i.config.Standby = false
-		s.emit(StandbyRefused{At: now, Instance: i.config.Name, Reason: a.Reason.String()})
+		s.emit(StandbyRefused{At: now, Instance: i.config.Name, Reason: i.alone(now, a.Reason)})
 	case vrrp.Conflict:
-		s.conflict(now, i, a.Reason.String(), a.Peer)
+		s.conflict(now, i, conflictKey{a.Reason.String(), a.Peer}, a.Reason.String())
 	}
 }
 

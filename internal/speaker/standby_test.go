@@ -94,28 +94,6 @@ func TestStandbyOutlastsAFault(t *testing.T) {
 	})
 }
 
-func TestStandbyIsRefusedWithoutPeer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := start(t, newHost(&segment{}, "192.0.2.1"))
-		r.configure(instanceOf(100, vip4))
-		wait(settleTime)
-		from := time.Now()
-		r.configure(standby(instanceOf(100, vip4)))
-		wait(settleTime)
-		if got := seen[StandbyRefused](r); len(got) != 1 || got[0].Instance != "web" || got[0].Reason != vrrp.ReasonNoSuccessor.String() {
-			t.Errorf("refusals = %+v, want one", got)
-		}
-		wantCustody(t, r.segment, from, 0, vip4)
-		if got := r.status("web"); got.State != vrrp.Master || got.Standby || got.Config.Standby {
-			t.Errorf("%v, standby %t, configured %t; want to stay master", got.State, got.Standby, got.Config.Standby)
-		}
-		last := r.sentSince(time.Now().Add(-1100 * time.Millisecond))
-		if len(last) == 0 || last[0].priority() != 100 {
-			t.Errorf("adverts at the end = %+v, want its own priority", last)
-		}
-	})
-}
-
 // TestStandbyTakenBackMeanwhile: the order comes back while the role is being
 // handed over.
 func TestStandbyTakenBackMeanwhile(t *testing.T) {
@@ -158,25 +136,6 @@ func TestStandbyTakesTheSyncGroupAlong(t *testing.T) {
 		wantCustody(t, net, from, briefly, vip4, vipIn)
 		wantTogether(t, a)
 		wantTogether(t, b)
-	})
-}
-
-func TestStandbyOfASyncGroupIsRefusedForAll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		net, a, _ := newPair(t)
-		out, in := outAndIn(150)
-		a.configure(out, in)
-		wait(settleTime)
-		from := time.Now()
-		a.configure(standby(out), standby(in))
-		wait(settleTime)
-		if got := seen[StandbyRefused](a); len(got) != 2 {
-			t.Errorf("refusals = %+v, want one for each", got)
-		}
-		if got := masters(a); len(got) != 2 {
-			t.Errorf("masters %v, want both", got)
-		}
-		wantCustody(t, net, from, 0, vip4, vipIn)
 	})
 }
 

@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
 // inherit hands over what a lost speaker was master of.
-func (p *Process) inherit(ctx context.Context, why string) error {
-	lost := Lost{At: time.Now(), Reason: why}
+func (p *Process) inherit(ctx context.Context, l loss) error {
+	p.inherits = true
+	defer func() { p.inherits = false }()
+	lost := Lost{At: time.Now(), Reason: l.why}
 	var instances []Instance
 	if p.configure != nil {
 		instances = p.configure.Instances
@@ -23,7 +27,7 @@ func (p *Process) inherit(ctx context.Context, why string) error {
 	}
 	p.outbox = append(p.outbox, lost)
 	for ; p.queries > 0; p.queries-- {
-		p.outbox = append(p.outbox, Status{})
+		p.outbox = append(p.outbox, p.status())
 	}
 	commands, events := make(chan Command), make(chan Event)
 	heir, clean, err := p.opts.Heir(commands, events)
@@ -32,7 +36,7 @@ func (p *Process) inherit(ctx context.Context, why string) error {
 	}
 	defer clean()
 	masters, silent := maps.Clone(p.masters), time.Duration(0)
-	if p.silent {
+	if l.silent {
 		// Its loop, which adverts come from, has not turned since its last sign of life. When that was is known to half of this.
 		silent = p.vigil.patience / beatsPerPatience
 	}
@@ -49,6 +53,24 @@ func (p *Process) inherit(ctx context.Context, why string) error {
 	}
 	clear(p.masters)
 	return nil
+}
+
+// status is the answer to a Query while there is no speaker.
+func (p *Process) status() Status {
+	s := Status{Absent: true}
+	if p.configure == nil {
+		return s
+	}
+	for _, i := range p.configure.Instances {
+		is := InstanceStatus{Config: i, Priority: i.Priority, Standby: i.Standby}
+		if p.masters[i.Name] {
+			is.State, is.HandingOver = vrrp.Master, p.inherits
+		} else {
+			is.Fault = "no speaker: " + p.absence
+		}
+		s.Instances = append(s.Instances, is)
+	}
+	return s
 }
 
 func (p *Process) handOverFailed(why string) {
@@ -92,7 +114,7 @@ func (p *Process) standIn(done <-chan struct{}, heir <-chan Event) bool {
 		p.outbox = p.outbox[1:]
 	case c := <-p.commands:
 		if _, ok := c.(Query); ok {
-			p.outbox = append(p.outbox, Status{})
+			p.outbox = append(p.outbox, p.status())
 		} else {
 			p.note(c)
 		}

@@ -46,7 +46,7 @@ func (s *Speaker) inherit(now time.Time) {
 			continue // nobody can be told: only the VIPs are taken away
 		}
 		i.setLocal(s.links[i.config.Interface])
-		s.do(now, i, func() []vrrp.Action { return i.machine.Adopt(now, s.silent) })
+		i.machine.Adopt(now, s.silent)
 		s.do(now, i, func() []vrrp.Action { return i.machine.Yield(now, vrrp.ReasonSpeakerLost) })
 	}
 	s.dirty = true

@@ -30,7 +30,7 @@ func (s *Speaker) expire(now time.Time) {
 		s.dirty = true
 	}
 	for _, d := range s.noise.flush(now) {
-		s.emit(d)
+		s.emit(d.event())
 	}
 }
 

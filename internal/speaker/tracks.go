@@ -10,6 +10,16 @@ import (
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
+// track makes what is known of tracked objects what a configuration says.
+func (s *Speaker) track(c Configure) {
+	clear(s.tracks)
+	for _, t := range c.Tracked {
+		s.tracks[t.Name] = t
+	}
+	s.linkTracks = c.Links
+	s.trackLinks()
+}
+
 // trackLinks reads the tracked interfaces off the links.
 func (s *Speaker) trackLinks() {
 	for _, t := range s.linkTracks {
@@ -22,8 +32,9 @@ func (s *Speaker) trackLinks() {
 }
 
 // contributions returns what the tracked objects add to the priority. One that
-// nothing is known of yet adds nothing.
+// nothing is known of yet adds nothing, and nothing changes that of an owner.
 func (s *Speaker) contributions(i *instance) []Contribution {
+	fixed := i.config.Priority == vrrp.PriorityOwner
 	var all []Contribution
 	for _, use := range i.config.Tracks {
 		t, known := s.tracks[use.Name]
@@ -31,6 +42,7 @@ func (s *Speaker) contributions(i *instance) []Contribution {
 		switch {
 		case !known:
 			c.Detail = "not known yet"
+		case fixed:
 		case use.Scaled:
 			c.Weight = use.Weight * t.Value
 		case use.Weight < 0 && !t.Up, use.Weight > 0 && t.Up:
@@ -52,37 +64,77 @@ func (s *Speaker) trackFault(i *instance) string {
 	return ""
 }
 
-// weigh computes the effective priority of an instance.
-func (s *Speaker) weigh(now time.Time, i *instance) {
-	i.contributions = s.contributions(i)
-	weights := make([]int, len(i.contributions))
-	for n, c := range i.contributions {
-		weights[n] = c.Weight
+// weigh computes the effective priorities of instances, then acts on those that
+// changed: each tells what the others of its sync group have.
+func (s *Speaker) weigh(now time.Time, instances ...*instance) {
+	before := make([]uint8, len(instances))
+	for n, i := range instances {
+		before[n] = i.priority
+		if i.leaving {
+			continue
+		}
+		i.contributions = s.contributions(i)
+		weights := make([]int, len(i.contributions))
+		for m, c := range i.contributions {
+			weights[m] = c.Weight
+		}
+		i.priority = vrrp.EffectivePriority(i.config.Priority, weights)
 	}
-	before := i.priority
-	i.priority = vrrp.EffectivePriority(i.config.Priority, weights)
-	if before == 0 || before == i.priority {
-		return
-	}
-	s.emit(PriorityChanged{At: now, Instance: i.config.Name, From: before, To: i.priority, Reason: i.why()})
-	if !i.leaving {
+	for n, i := range instances {
+		if before[n] == 0 || before[n] == i.priority {
+			continue
+		}
+		s.emit(PriorityChanged{At: now, Instance: i.config.Name, From: before[n], To: i.priority, Reason: s.why(i)})
 		s.do(now, i, func() []vrrp.Action { return i.machine.Update(now, i.parameters()) })
 	}
 }
 
-// why says how the effective priority comes about.
-func (i *instance) why() string {
+// why says how the effective priority comes about, and what keeps it from
+// moving the role.
+func (s *Speaker) why(i *instance) string {
 	words := []string{fmt.Sprintf("base %d", i.config.Priority)}
+	sum := int(i.config.Priority)
 	for _, c := range i.contributions {
 		if c.Weight != 0 {
 			words = append(words, fmt.Sprintf("%+d %s (%s)", c.Weight, c.Track, c.Detail))
 		}
+		sum += c.Weight
 	}
-	return strings.Join(words, ", ")
+	switch {
+	case sum < 1:
+		words = append(words, "1 at least")
+	case sum > 254 && i.config.Priority != vrrp.PriorityOwner:
+		words = append(words, "254 at most")
+	}
+	text := strings.Join(words, ", ")
+	if others := s.othersHave(i); others != "" {
+		text += fmt.Sprintf("; sync group %s moves only when all its members do: %s", i.config.SyncGroup, others)
+	}
+	return text
 }
 
-func (s *Speaker) weighAll(now time.Time) {
-	for _, i := range s.instances {
-		s.weigh(now, i)
+// maxOthers is how many members of a sync group a text names.
+const maxOthers = 3
+
+// othersHave tells the priorities of the other members of the sync group;
+// empty: there are none.
+func (s *Speaker) othersHave(i *instance) string {
+	if i.config.SyncGroup == "" || i.leaving {
+		return ""
 	}
+	var words []string
+	more := 0
+	for _, o := range s.instances {
+		switch {
+		case o == i || o.leaving || o.config.SyncGroup != i.config.SyncGroup:
+		case len(words) == maxOthers:
+			more++
+		default:
+			words = append(words, fmt.Sprintf("%s has %d", o.config.Name, o.priority))
+		}
+	}
+	if more > 0 {
+		words = append(words, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(words, ", ")
 }

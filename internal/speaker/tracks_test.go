@@ -3,6 +3,8 @@
 package speaker
 
 import (
+	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,9 +36,9 @@ func TestTrackingWeighsThePriority(t *testing.T) {
 		{"scaled", 100, []TrackUse{{Name: "file", Weight: 10, Scaled: true}}, []Tracked{file(3)}, 130, "base 100, +30 file (read)", []Contribution{{"file", 30, "read"}}},
 		{"scaled, negative value", 100, []TrackUse{{Name: "file", Weight: 10, Scaled: true}}, []Tracked{file(-4)}, 60, "base 100, -40 file (read)", []Contribution{{"file", -40, "read"}}},
 		{"sum", 100, []TrackUse{{Name: "gateway", Weight: -30}, {Name: "file", Weight: 2, Scaled: true}}, []Tracked{file(5), down}, 80, "base 100, -30 gateway (no answer), +10 file (read)", []Contribution{{"gateway", -30, "no answer"}, {"file", 10, "read"}}},
-		{"not below 1", 100, []TrackUse{{Name: "file", Weight: -250, Scaled: true}}, []Tracked{file(2)}, 1, "base 100, -500 file (read)", []Contribution{{"file", -500, "read"}}},
-		{"not above 254", 100, []TrackUse{{Name: "gateway", Weight: 250}}, []Tracked{up}, 254, "base 100, +250 gateway (answers)", []Contribution{{"gateway", 250, "answers"}}},
-		{"owner", 255, []TrackUse{{Name: "gateway", Weight: -30}}, []Tracked{down}, 255, "", []Contribution{{"gateway", -30, "no answer"}}},
+		{"not below 1", 100, []TrackUse{{Name: "file", Weight: -250, Scaled: true}}, []Tracked{file(2)}, 1, "base 100, -500 file (read), 1 at least", []Contribution{{"file", -500, "read"}}},
+		{"not above 254", 100, []TrackUse{{Name: "gateway", Weight: 250}}, []Tracked{up}, 254, "base 100, +250 gateway (answers), 254 at most", []Contribution{{"gateway", 250, "answers"}}},
+		{"owner", 255, []TrackUse{{Name: "gateway", Weight: -30}}, []Tracked{down}, 255, "", []Contribution{{"gateway", 0, "no answer"}}},
 		{"not used", 100, nil, []Tracked{down}, 100, "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -158,4 +160,117 @@ func TestTrackFaultOfABackupIsSilent(t *testing.T) {
 			t.Errorf("sent %d adverts", len(got))
 		}
 	})
+}
+
+// TestReloadSaysWhatIsTracked: what the configuration does not say is not known.
+func TestReloadSaysWhatIsTracked(t *testing.T) {
+	tracking := instanceOf(100, vip4)
+	tracking.Tracks = []TrackUse{{Name: "gateway", Weight: -30}}
+	known := []Tracked{{Name: "gateway", Detail: "no answer"}}
+	links := []LinkTrack{{"gateway", "eth1"}}
+	for _, test := range []struct {
+		name    string
+		reloads []Configure
+		want    uint8
+		detail  string
+	}{
+		{"told since", nil, 70, "no answer"},
+		{"told with it", []Configure{{}, {Tracked: known}}, 70, "no answer"},
+		{"not told", []Configure{{}}, 100, "not known yet"},
+		{"it becomes an interface", []Configure{{Tracked: known, Links: links}}, 70, "interface eth1 does not exist"},
+		{"it was an interface", []Configure{{Links: links}, {}}, 100, "not known yet"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := start(t, newHost(&segment{}, "192.0.2.1"))
+				r.configure(tracking)
+				r.commands <- known[0]
+				for _, c := range test.reloads {
+					c.Instances = []Instance{tracking}
+					r.commands <- c
+				}
+				wait(settleTime)
+				if got := r.status("web"); got.Priority != test.want || got.Contributions[0].Detail != test.detail {
+					t.Errorf("priority %d, %+v; want %d, %s", got.Priority, got.Contributions, test.want, test.detail)
+				}
+			})
+		})
+	}
+}
+
+// TestPriorityInASyncGroupSaysWhatTheOthersHave: one member alone moves nothing.
+func TestPriorityInASyncGroupSaysWhatTheOthersHave(t *testing.T) {
+	grouped := func(priorities ...uint8) []Instance {
+		all := make([]Instance, len(priorities))
+		for n, p := range priorities {
+			all[n] = named([]string{"web", "in", "dmz", "lab", "voice"}[n], uint8(51+n), netip.AddrFrom4([4]byte{192, 0, 2, byte(11 + n)}).String()+"/24")
+			all[n].Priority, all[n].SyncGroup = p, "edge"
+			all[n].Tracks = []TrackUse{{Name: "uplink", Weight: -20}}
+		}
+		return all
+	}
+	alone := func(instances []Instance) []Instance {
+		for n := range instances {
+			instances[n].SyncGroup = ""
+		}
+		return instances
+	}
+	const rule = "; sync group edge moves only when all its members do: "
+	down := Tracked{Name: "uplink", Detail: "down"}
+	for _, test := range []struct {
+		name   string
+		before []Instance
+		change Command
+		want   []string // reasons, by instance
+		moves  bool
+	}{
+		{"one by order", grouped(150, 150), Configure{Instances: grouped(50, 150)}, []string{"web: base 50" + rule + "in has 150"}, false},
+		{"all by order", grouped(150, 150), Configure{Instances: grouped(50, 40)}, []string{"web: base 50" + rule + "in has 40", "in: base 40" + rule + "web has 50"}, true},
+		{"all by a track", grouped(110, 110), down, []string{"web: base 110, -20 uplink (down)" + rule + "in has 90", "in: base 110, -20 uplink (down)" + rule + "web has 90"}, true},
+		{"one leaves", grouped(150, 150, 151), Configure{Instances: grouped(50, 150)}, []string{"web: base 50" + rule + "in has 150"}, false},
+		{"many", grouped(150, 150, 151, 152, 153), Configure{Instances: grouped(50, 150, 151, 152, 153)}, []string{"web: base 50" + rule + "in has 150, dmz has 151, lab has 152, and 1 more"}, false},
+		{"no group", alone(grouped(150, 150)), Configure{Instances: alone(grouped(50, 150))}, []string{"web: base 50"}, false},
+		{"out of the group", grouped(150, 150), Configure{Instances: alone(grouped(50, 150))}, []string{"web: base 50"}, false},
+		{"renamed members", grouped(150, 150), Configure{Instances: []Instance{
+			renamed(grouped(50, 150)[0], "in"), renamed(grouped(50, 150)[1], "out"),
+		}}, []string{"in: base 50" + rule + "out has 150"}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, a, b := newPair(t)
+				a.configure(test.before...)
+				peers := slices.Clone(test.before)
+				for n := range peers {
+					peers[n].Priority, peers[n].Tracks = 100, nil
+				}
+				b.configure(peers...)
+				wait(settleTime)
+				if got := len(masters(a)); got != len(test.before) {
+					t.Fatalf("%d masters at first", got)
+				}
+				a.commands <- test.change
+				synctest.Wait()
+				var got []string
+				for _, c := range seen[PriorityChanged](a) {
+					got = append(got, c.Instance+": "+c.Reason)
+				}
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Errorf("reasons (want -, got +):\n%s", diff)
+				}
+				wait(2 * settleTime)
+				_, grouped := test.change.(Tracked)
+				if c, ok := test.change.(Configure); ok {
+					grouped = c.Instances[0].SyncGroup != ""
+				}
+				if got := len(masters(b)); grouped && (got == len(test.before)) != test.moves {
+					t.Errorf("%d masters on the peer, want all: %t", got, test.moves)
+				}
+			})
+		})
+	}
+}
+
+func renamed(i Instance, name string) Instance {
+	i.Name = name
+	return i
 }

@@ -4,6 +4,8 @@ package track
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -131,7 +133,7 @@ func (f *files) giveUp() {
 func readFile(t Tracker) Reading {
 	value, err := readNumber(t.File)
 	if err != nil {
-		return Reading{Name: t.Name, Detail: err.Error()}
+		return Reading{Name: t.Name, Absent: errors.Is(err, fs.ErrNotExist), Detail: err.Error()}
 	}
 	return Reading{Name: t.Name, Value: value, OK: true}
 }

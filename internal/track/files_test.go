@@ -12,7 +12,7 @@ import (
 func number(name string, value int) Reading { return Reading{Name: name, Value: value, OK: true} }
 
 func missing(name, path string) Reading {
-	return Reading{Name: name, Detail: "open " + path + ": no such file or directory"}
+	return Reading{Name: name, Absent: true, Detail: "open " + path + ": no such file or directory"}
 }
 
 // TestFileChanges is told of every change by inotify: there is no regular look.

@@ -26,6 +26,7 @@ type Reading struct {
 	Name   string // of the Tracker
 	Value  int    // of a file: its number within ±1,000,000, 0 where there is none; of a process: how many run
 	OK     bool   // of a file: it holds a number; of a process: at least Count run
+	Absent bool   // of a file: it is not OK because it does not exist
 	Detail string // why it is not OK, in words
 }
 

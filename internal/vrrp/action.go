@@ -34,9 +34,10 @@ type Transition struct {
 
 // Reannounce asks for new gratuitous ARP and unsolicited neighbour
 // advertisements: a master that loses against us was heard, so that hosts and
-// bridges may have learned its port (RFC 9568 section 6.4.3).
+// bridges may have learned its port (RFC 9568 section 6.4.3). Members of a
+// [SyncGroup] announce together.
 type Reannounce struct {
-	// Peer is the losing master.
+	// Peer is the losing master, on the wire of the member that heard it.
 	Peer netip.Addr
 }
 
@@ -71,8 +72,14 @@ const (
 	ReasonStartup Reason = iota
 	// ReasonOwner: the instance was started as address owner.
 	ReasonOwner
+	// ReasonRecovered: the instance was started again, after what had stopped it
+	// has passed.
+	ReasonRecovered
 	// ReasonMasterDown: no advertisement came for the master-down interval.
 	ReasonMasterDown
+	// ReasonPreempts: a master of lower priority is taken over from, which goes
+	// on advertising.
+	ReasonPreempts
 	// ReasonPeerResigned: the master gave up and the skew time has passed.
 	ReasonPeerResigned
 	// ReasonHigherPriority: a router of higher priority is master.
@@ -92,8 +99,6 @@ const (
 	ReasonFault
 	// ReasonSpeakerLost: the process that ran the instance is dead or silent.
 	ReasonSpeakerLost
-	// ReasonAdopted: the role of a dead process was taken over to hand it on.
-	ReasonAdopted
 	// ReasonStandby: the operator put the instance to standby, and another took
 	// over.
 	ReasonStandby
@@ -119,7 +124,9 @@ const (
 var reasons = [reasonCount]string{
 	ReasonStartup:        "startup",
 	ReasonOwner:          "startup as address owner",
+	ReasonRecovered:      "recovered",
 	ReasonMasterDown:     "master down timer",
+	ReasonPreempts:       "preempts the master",
 	ReasonPeerResigned:   "peer resigned",
 	ReasonHigherPriority: "higher priority heard",
 	ReasonHigherAddress:  "equal priority and higher address heard",
@@ -129,7 +136,6 @@ var reasons = [reasonCount]string{
 	ReasonInterfaceDown:  "interface not usable",
 	ReasonFault:          "tracked condition failed",
 	ReasonSpeakerLost:    "speaker process lost",
-	ReasonAdopted:        "adopted from a lost process",
 	ReasonStandby:        "standby",
 	ReasonStalled:        "this machine stood still",
 	ReasonSyncGroup:      "moved with the sync group",

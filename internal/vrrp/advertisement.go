@@ -183,6 +183,15 @@ func PeekVRID(payload []byte) (uint8, bool) {
 	return payload[1], true
 }
 
+// PeekKey returns the id of the key in the trailer of a message that is not
+// checked yet; false when it is too short to have one.
+func PeekKey(payload []byte) (uint8, bool) {
+	if len(payload) < headerSize+trailerSize {
+		return 0, false
+	}
+	return parseTrailer(payload[len(payload)-trailerSize:]).key, true
+}
+
 // AppendTo appends the message to b and returns the extended slice; it does
 // not allocate when b has room. The addresses of a, source and destination are
 // of one family. Messages of IPv6 are always in the PseudoHeader form and those

@@ -84,8 +84,8 @@ func TestConnExchange(t *testing.T) {
 	}
 }
 
-// TestRule09ConnTTL: the TTL that a group judges is that of the packet.
-func TestRule09ConnTTL(t *testing.T) {
+// TestRule09_ConnTTL: the TTL that a group judges is that of the packet.
+func TestRule09_ConnTTL(t *testing.T) {
 	s := newSegment(t)
 	for _, c := range []struct {
 		name   string
@@ -112,9 +112,9 @@ func TestRule09ConnTTL(t *testing.T) {
 	}
 }
 
-// TestRule12Padding sends a frame whose IP datagram is shorter than the smallest
+// TestRule12_Padding sends a frame whose IP datagram is shorter than the smallest
 // Ethernet payload, padded with octets that are no part of it.
-func TestRule12Padding(t *testing.T) {
+func TestRule12_Padding(t *testing.T) {
 	s := newSegment(t)
 	for _, c := range []struct {
 		name    string
@@ -140,8 +140,8 @@ func TestRule12Padding(t *testing.T) {
 	}
 }
 
-// TestRule25SourceMAC looks at the frames on the other side of the link.
-func TestRule25SourceMAC(t *testing.T) {
+// TestRule25_SourceMAC looks at the frames on the other side of the link.
+func TestRule25_SourceMAC(t *testing.T) {
 	s := newSegment(t)
 	own := net.HardwareAddr{2, 0, 0, 0, 0, 7}
 	for _, c := range []struct {
@@ -208,9 +208,9 @@ func TestConnHearsNothingOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestRule21OwnPacketOverLoopback: a link that brings everything back, and is no
+// TestRule21_OwnPacketOverLoopback: a link that brings everything back, and is no
 // Ethernet.
-func TestRule21OwnPacketOverLoopback(t *testing.T) {
+func TestRule21_OwnPacketOverLoopback(t *testing.T) {
 	s := newSegment(t)
 	runIP(t, "-n "+s.low+" link set lo up")
 	runIP(t, "-n "+s.low+" addr add 198.18.0.1/32 dev lo")

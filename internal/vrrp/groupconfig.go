@@ -72,10 +72,18 @@ func (c GroupConfig) ttl() int {
 // minTTL is the smallest TTL accepted: the one that only routers on the same
 // link can reach (RFC 9568 section 5.1.1.3), unless a lower one is configured.
 func (c GroupConfig) minTTL() int {
-	if c.Unicast == nil || c.Unicast.MinTTL == 0 {
+	if c.Unicast == nil {
 		return TTL
 	}
-	return c.Unicast.MinTTL
+	return c.Unicast.LeastTTL()
+}
+
+// LeastTTL is MinTTL or its default.
+func (u Unicast) LeastTTL() int {
+	if u.MinTTL == 0 {
+		return TTL
+	}
+	return u.MinTTL
 }
 
 // authType is the authentication type of version 2.

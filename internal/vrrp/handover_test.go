@@ -29,7 +29,7 @@ func newResigned(t *testing.T) *rig {
 	return r
 }
 
-func TestRule47HandedOver(t *testing.T) {
+func TestRule47_HandedOver(t *testing.T) {
 	for name, successor := range map[string]netip.Addr{"low": low4, "high": high4, "ipv6": low6} {
 		t.Run("positive "+name, func(t *testing.T) {
 			r := newResigned(t)

@@ -49,6 +49,9 @@ type Machine struct {
 	// lowerSince is when the first of an unbroken row of advertisements of
 	// lower priority was heard; zero: none was.
 	lowerSince time.Time
+	// preempted is the source of the last advertisement that we did not follow
+	// while Master_Down_Timer ran; zero: there was none.
+	preempted netip.Addr
 	// standby: Master_Down_Timer does not run.
 	standby bool
 	// overdue: peers that can take over have done so before our hand-over.
@@ -94,6 +97,9 @@ func (m *Machine) SetLocal(f Family, a netip.Addr) {
 	m.local[f] = a.WithZone("")
 }
 
+// ran reports whether the machine was ever started.
+func (m *Machine) ran() bool { return !m.since.IsZero() }
+
 // leads reports whether the machine is a master that means to stay.
 func (m *Machine) leads() bool { return m.state == Master && !m.HandingOver() }
 
@@ -103,12 +109,16 @@ func (m *Machine) Startup(now time.Time) []Action {
 	if m.state != Initialize {
 		return nil
 	}
+	owner, other := ReasonOwner, ReasonStartup
+	if m.ran() {
+		owner, other = ReasonRecovered, ReasonRecovered
+	}
 	if !m.own.listensFirst() && !m.standby && !m.group.blocks(m) {
-		return m.becomeMaster(now, ReasonOwner, netip.Addr{})
+		return m.becomeMaster(now, owner, netip.Addr{})
 	}
 	m.listenUntil = now.Add(m.own.StartupDelay)
 	m.waitForAny(now)
-	return []Action{m.transition(now, Backup, ReasonStartup, netip.Addr{})}
+	return []Action{m.transition(now, Backup, other, netip.Addr{})}
 }
 
 // Receive takes an advertisement that passed the checks of [Group.Receive] on
@@ -145,11 +155,14 @@ func (m *Machine) Expire(now time.Time) []Action {
 	case m.HandingOver():
 		return m.expireHandOver(now)
 	case m.state == Backup:
-		reason := ReasonMasterDown
-		if m.resigned {
+		reason, peer := ReasonMasterDown, m.master
+		switch {
+		case m.preempted.IsValid():
+			reason, peer = ReasonPreempts, m.preempted
+		case m.resigned:
 			reason = ReasonPeerResigned
 		}
-		return m.becomeMaster(now, reason, m.master)
+		return m.becomeMaster(now, reason, peer)
 	default:
 		return m.advertise(now)
 	}
@@ -166,7 +179,9 @@ func (m *Machine) receiveAsBackup(now time.Time, a Advertisement, source netip.A
 		m.resignedAt = now
 		m.lowerSince = time.Time{}
 		m.waitForMaster(now, true)
-	case !m.preempts(now, a.Priority):
+	case m.preempts(now, a.Priority):
+		m.preempted = source
+	default:
 		m.follow(now, a.MaxAdvertInterval, source)
 	}
 }
@@ -189,41 +204,6 @@ func (m *Machine) preempts(now time.Time, priority uint8) bool {
 	default:
 		return m.own.Preempt && now.Sub(m.lowerSince) >= m.own.PreemptDelay
 	}
-}
-
-// follow takes source for the master.
-func (m *Machine) follow(now time.Time, interval time.Duration, source netip.Addr) {
-	m.master = source
-	m.masterInterval = m.own.learned(interval)
-	m.waitForMaster(now, false)
-}
-
-// waitForAny starts Master_Down_Timer without a master to follow.
-func (m *Machine) waitForAny(now time.Time) {
-	m.lowerSince = time.Time{}
-	m.follow(now, m.own.AdvertInterval, netip.Addr{})
-}
-
-// waitForMaster starts Master_Down_Timer: for the skew time when the master
-// has resigned, else for the master-down interval.
-func (m *Machine) waitForMaster(now time.Time, resigned bool) {
-	m.waitingSince = now
-	m.resigned = resigned
-	m.setMasterDownTimer()
-}
-
-// setMasterDownTimer sets the timer by the current parameters.
-func (m *Machine) setMasterDownTimer() {
-	switch {
-	case m.standby:
-		m.timer = time.Time{}
-		return
-	case m.resigned:
-		m.timer = m.waitingSince.Add(m.own.Version.skewTime(m.own.Priority, m.masterInterval))
-	default:
-		m.timer = m.waitingSince.Add(m.own.Version.masterDownInterval(m.own.Priority, m.masterInterval))
-	}
-	m.timer = later(m.timer, m.listenUntil)
 }
 
 // becomeMaster advertises before it reports the transition: peers should hear
@@ -260,14 +240,27 @@ func (m *Machine) receiveAsMaster(now time.Time, f Family, a Advertisement, sour
 	}
 }
 
-// stepDown leaves the role to the sender of a.
+// stepDown leaves the role to the sender of a, with a last advertisement.
+//
+// RFC 9568 section 6.4.3 sends none, which is enough with the virtual MAC
+// address: hosts know no other, and the advertisement that we heard has taught
+// bridges its new port, as one of ours would teach them the wrong one. Without
+// it hosts keep the MAC address of who announced last. Where two masters meet
+// and we hear the better one first, that one would never learn of us, nor
+// announce again; our last advertisement makes it (see assert), with all of its
+// sync group. Whoever else hears it follows us, if at all, for as long as the
+// better one takes to answer.
 func (m *Machine) stepDown(now time.Time, a Advertisement, r Reason, source netip.Addr) []Action {
 	if !m.group.decides(m) && !m.insists(now, a, source) {
 		return nil
 	}
+	var actions []Action
+	if !m.group.onVirtualMAC(m) {
+		actions = append(actions, m.advert(m.own.Priority))
+	}
 	m.lowerSince = time.Time{}
 	m.follow(now, a.MaxAdvertInterval, source)
-	return []Action{m.transition(now, Backup, r, source)}
+	return append(actions, m.transition(now, Backup, r, source))
 }
 
 // assert answers a master that loses against us. Adver_Timer runs on.

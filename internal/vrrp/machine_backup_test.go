@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestRule36BackupShutdown(t *testing.T) {
+func TestRule36_BackupShutdown(t *testing.T) {
 	t.Run("positive", func(t *testing.T) {
 		r := newBackup(t, 100, nil)
 		r.want(r.Shutdown(r.now), Transition{From: Backup, To: Initialize, Reason: ReasonShutdown})
@@ -21,7 +21,7 @@ func TestRule36BackupShutdown(t *testing.T) {
 	})
 }
 
-func TestRule37MasterDown(t *testing.T) {
+func TestRule37_MasterDown(t *testing.T) {
 	r := newBackup(t, 100, nil)
 	r.hear(200, high4)
 	t.Run("negative before the time", func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestRule37MasterDown(t *testing.T) {
 	})
 }
 
-func TestRule38PeerResigns(t *testing.T) {
+func TestRule38_PeerResigns(t *testing.T) {
 	t.Run("positive", func(t *testing.T) {
 		r := newBackup(t, 100, nil)
 		r.hear(200, high4)
@@ -96,7 +96,7 @@ func runBackupCases(t *testing.T, cases []backupCase) {
 	}
 }
 
-func TestRule39BackupFollows(t *testing.T) {
+func TestRule39_BackupFollows(t *testing.T) {
 	runBackupCases(t, []backupCase{
 		{"positive higher", true, 101, low4, true},
 		{"positive equal, lower address", true, 100, low4, true},
@@ -116,7 +116,7 @@ func TestRule39BackupFollows(t *testing.T) {
 	})
 }
 
-func TestRule40BackupIgnoresLower(t *testing.T) {
+func TestRule40_BackupIgnoresLower(t *testing.T) {
 	runBackupCases(t, []backupCase{
 		{"positive lower", true, 99, high4, false},
 		{"positive lower over ipv6", true, 99, high6, false},
@@ -129,11 +129,38 @@ func TestRule40BackupIgnoresLower(t *testing.T) {
 		r.after(down100 - time.Millisecond)
 		r.hear(99, high4)
 		r.after(time.Millisecond)
-		r.want(r.Expire(r.now), advert100, Transition{From: Backup, To: Master, Reason: ReasonMasterDown})
+		r.want(r.Expire(r.now), advert100, Transition{Backup, Master, ReasonPreempts, high4})
 	})
 }
 
-func TestRule41ReplacedTimer(t *testing.T) {
+// TestReasonOfTakeOver: a master that goes on is preempted, one that does not is
+// down or has resigned.
+func TestReasonOfTakeOver(t *testing.T) {
+	cases := []struct {
+		name string
+		hear []uint8 // from low4, then high4 in turns
+		want Transition
+	}{
+		{"nobody", nil, Transition{From: Backup, To: Master, Reason: ReasonMasterDown}},
+		{"a better one", []uint8{150}, Transition{Backup, Master, ReasonMasterDown, low4}},
+		{"a lower one", []uint8{50}, Transition{Backup, Master, ReasonPreempts, low4}},
+		{"a lower one after a better one", []uint8{150, 50}, Transition{Backup, Master, ReasonPreempts, high4}},
+		{"a better one after a lower one", []uint8{50, 150}, Transition{Backup, Master, ReasonMasterDown, high4}},
+		{"a resignation after a lower one", []uint8{50, PriorityResign}, Transition{Backup, Master, ReasonPeerResigned, high4}},
+		{"a lower one after a resignation", []uint8{PriorityResign, 50}, Transition{Backup, Master, ReasonPreempts, high4}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			r := newBackup(t, 100, nil)
+			for n, priority := range c.hear {
+				r.hear(priority, []netip.Addr{low4, high4}[n%2])
+			}
+			r.want(r.expire(), advert100, c.want)
+		})
+	}
+}
+
+func TestRule41_ReplacedTimer(t *testing.T) {
 	t.Run("negative of a backup", func(t *testing.T) {
 		r := newBackup(t, 100, nil)
 		stale, _ := r.Next()
@@ -159,7 +186,7 @@ func TestRule41ReplacedTimer(t *testing.T) {
 	})
 }
 
-func TestRule42PreemptDelay(t *testing.T) {
+func TestRule42_PreemptDelay(t *testing.T) {
 	const delay = 3 * time.Second
 	newDelayed := func(t *testing.T) *rig {
 		return newBackup(t, 100, func(p *Parameters) { p.PreemptDelay = delay })
@@ -173,7 +200,7 @@ func TestRule42PreemptDelay(t *testing.T) {
 		}
 		r.hear(50, low4)
 		r.wantTimer(down100 - time.Second)
-		r.want(r.expire(), advert100, Transition{Backup, Master, ReasonMasterDown, low4})
+		r.want(r.expire(), advert100, Transition{Backup, Master, ReasonPreempts, low4})
 	})
 	t.Run("positive a lower master that dies is succeeded at once", func(t *testing.T) {
 		r := newDelayed(t)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestRule48AdverTimer(t *testing.T) {
+func TestRule48_AdverTimer(t *testing.T) {
 	cases := []struct {
 		name string
 		late time.Duration
@@ -32,7 +32,7 @@ func TestRule48AdverTimer(t *testing.T) {
 	}
 }
 
-func TestRule48NoDrift(t *testing.T) {
+func TestRule48_NoDrift(t *testing.T) {
 	r := newMaster(t, 100, nil)
 	became := r.now
 	for i := range 1000 {
@@ -45,7 +45,7 @@ func TestRule48NoDrift(t *testing.T) {
 	}
 }
 
-func TestRule49MasterHearsResignation(t *testing.T) {
+func TestRule49_MasterHearsResignation(t *testing.T) {
 	t.Run("positive", func(t *testing.T) {
 		r := newMaster(t, 100, nil)
 		r.after(400 * time.Millisecond)
@@ -60,7 +60,7 @@ func TestRule49MasterHearsResignation(t *testing.T) {
 	})
 }
 
-func TestRule50MasterStepsDown(t *testing.T) {
+func TestRule50_MasterStepsDown(t *testing.T) {
 	both := Families{IPv4: true, IPv6: true}
 	cases := []struct {
 		name     string
@@ -81,14 +81,29 @@ func TestRule50MasterStepsDown(t *testing.T) {
 			r := newMaster(t, 100, func(p *Parameters) { p.Families, p.Preempt = c.families, false })
 			r.after(400 * time.Millisecond)
 			got := r.hearInterval(c.priority, c.source, 2*time.Second)
-			r.want(got, Transition{Master, Backup, c.reason, c.source})
+			r.want(got, advert100, Transition{Master, Backup, c.reason, c.source})
 			r.wantState(Backup)
 			r.wantTimer(2 * down100)
+			r.want(r.hearInterval(c.priority, c.source, 2*time.Second)) // the last advertisement was the last
 		})
 	}
+	t.Run("positive from the virtual MAC address without a word", func(t *testing.T) {
+		r := newMaster(t, 100, func(p *Parameters) { p.VirtualMAC = true })
+		r.want(r.hear(200, high4), Transition{Master, Backup, ReasonHigherPriority, high4})
+	})
+	t.Run("positive in version 2", func(t *testing.T) {
+		r := newMaster(t, 100, func(p *Parameters) { p.Version = Version2 })
+		r.want(r.hear(200, high4), advert100, Transition{Master, Backup, ReasonHigherPriority, high4})
+	})
+	t.Run("negative not while handing over", func(t *testing.T) {
+		r := newMaster(t, 100, nil)
+		r.Shutdown(r.now)
+		r.want(r.hear(200, high4))
+		r.wantState(Master)
+	})
 }
 
-func TestRule50OneFamilyDecides(t *testing.T) {
+func TestRule50_OneFamilyDecides(t *testing.T) {
 	for name, source := range map[string]netip.Addr{"lower": low6, "higher": high6, "own": own6} {
 		t.Run("negative equal priority over ipv6, address "+name, func(t *testing.T) {
 			r := newMaster(t, 100, nil)
@@ -99,7 +114,7 @@ func TestRule50OneFamilyDecides(t *testing.T) {
 	t.Run("positive without an address of its own any equal one wins", func(t *testing.T) {
 		r := newMaster(t, 100, nil)
 		r.SetLocal(IPv4, netip.Addr{})
-		r.want(r.hear(100, low4), Transition{Master, Backup, ReasonHigherAddress, low4})
+		r.want(r.hear(100, low4), advert100, Transition{Master, Backup, ReasonHigherAddress, low4})
 	})
 	t.Run("positive version 2 keeps its interval", func(t *testing.T) {
 		r := newMaster(t, 100, func(p *Parameters) { p.Version = Version2 })
@@ -109,7 +124,7 @@ func TestRule50OneFamilyDecides(t *testing.T) {
 	})
 }
 
-func TestRule51MasterAsserts(t *testing.T) {
+func TestRule51_MasterAsserts(t *testing.T) {
 	cases := []struct {
 		name     string
 		priority uint8
@@ -135,7 +150,7 @@ func TestRule51MasterAsserts(t *testing.T) {
 	})
 }
 
-func TestRule52SameAddress(t *testing.T) {
+func TestRule52_SameAddress(t *testing.T) {
 	r := newMaster(t, 100, nil)
 	r.after(400 * time.Millisecond)
 	t.Run("positive said, nothing changes", func(t *testing.T) {
@@ -148,7 +163,7 @@ func TestRule52SameAddress(t *testing.T) {
 	})
 }
 
-func TestRule53TwoOwners(t *testing.T) {
+func TestRule53_TwoOwners(t *testing.T) {
 	newOwner := func(t *testing.T) *rig {
 		r := newRig(t, PriorityOwner, nil)
 		r.Startup(r.now)
@@ -162,7 +177,7 @@ func TestRule53TwoOwners(t *testing.T) {
 	t.Run("positive the lower address steps down", func(t *testing.T) {
 		r := newOwner(t)
 		r.want(r.hear(PriorityOwner, high4),
-			Conflict{ReasonSecondOwner, high4}, Transition{Master, Backup, ReasonHigherAddress, high4})
+			Conflict{ReasonSecondOwner, high4}, advert255, Transition{Master, Backup, ReasonHigherAddress, high4})
 		r.want(r.hear(PriorityOwner, high4), Conflict{ReasonSecondOwner, high4})
 		r.wantState(Backup)
 	})

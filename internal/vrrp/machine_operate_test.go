@@ -139,7 +139,7 @@ func TestYield(t *testing.T) {
 		r.Yield(r.now, ReasonFault)
 		r.resign()
 		r.want(r.expire(), Transition{From: Master, To: Initialize, Reason: ReasonFault})
-		r.want(r.Startup(r.now), Transition{From: Initialize, To: Backup, Reason: ReasonStartup})
+		r.want(r.Startup(r.now), Transition{From: Initialize, To: Backup, Reason: ReasonRecovered})
 	})
 	t.Run("stopped meanwhile", func(t *testing.T) {
 		r := newMaster(t, 100, nil)
@@ -227,14 +227,16 @@ func TestStalled(t *testing.T) {
 
 func TestAdopt(t *testing.T) {
 	r := newRig(t, 100, nil)
-	r.want(r.Adopt(r.now, 0), Transition{From: Initialize, To: Master, Reason: ReasonAdopted})
+	r.Adopt(r.now, 0)
+	r.wantState(Master)
+	r.wantTimer(time.Second)
 	r.want(r.Yield(r.now, ReasonSpeakerLost), resignation)
 	r.resign()
 	r.hear(50, low4)
 	r.want(r.expire(), Transition{Master, Initialize, ReasonSpeakerLost, low4})
 
 	b := newBackup(t, 100, nil)
-	b.want(b.Adopt(b.now, 0))
+	b.Adopt(b.now, 0)
 	b.wantState(Backup)
 }
 

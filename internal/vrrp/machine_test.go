@@ -158,7 +158,7 @@ func TestEffectivePriority(t *testing.T) {
 	}
 }
 
-func TestRule29StartupOwner(t *testing.T) {
+func TestRule29_StartupOwner(t *testing.T) {
 	t.Run("positive master at once", func(t *testing.T) {
 		r := newRig(t, PriorityOwner, nil)
 		r.want(r.Startup(r.now), advert255, Transition{From: Initialize, To: Master, Reason: ReasonOwner})
@@ -175,7 +175,7 @@ func TestRule29StartupOwner(t *testing.T) {
 			r.after(time.Second)
 			r.hear(254, high4) // an owner preempts
 			r.wantTimer(2*time.Second + time.Second/256)
-			r.want(r.expire(), advert255, Transition{From: Backup, To: Master, Reason: ReasonMasterDown})
+			r.want(r.expire(), advert255, Transition{Backup, Master, ReasonPreempts, high4})
 		})
 	}
 	t.Run("negative not started twice", func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestRule29StartupOwner(t *testing.T) {
 	})
 }
 
-func TestRule30Startup(t *testing.T) {
+func TestRule30_Startup(t *testing.T) {
 	t.Run("positive backup by its own interval", func(t *testing.T) {
 		r := newBackup(t, 100, nil)
 		r.wantTimer(down100)
@@ -231,16 +231,20 @@ func TestHalt(t *testing.T) {
 		from := r.State()
 		r.want(r.Halt(r.now, ReasonInterfaceDown), Transition{From: from, To: Initialize, Reason: ReasonInterfaceDown})
 		r.wantNoTimer()
-		r.want(r.Startup(r.now), Transition{From: Initialize, To: Backup, Reason: ReasonStartup})
+		r.want(r.Startup(r.now), Transition{From: Initialize, To: Backup, Reason: ReasonRecovered})
 		r.wantTimer(down100)
 	}
+	owner := newRig(t, PriorityOwner, nil)
+	owner.Startup(owner.now)
+	owner.Halt(owner.now, ReasonInterfaceDown)
+	owner.want(owner.Startup(owner.now), advert255, Transition{From: Initialize, To: Master, Reason: ReasonRecovered})
 }
 
 func TestFamilyNotConfigured(t *testing.T) {
 	r := newMaster(t, 100, func(p *Parameters) { p.Families = Families{IPv4: true} })
 	r.want(r.hear(200, high6))
 	r.wantState(Master)
-	r.want(r.hear(200, high4), Transition{Master, Backup, ReasonHigherPriority, high4})
+	r.want(r.hear(200, high4), advert100, Transition{Master, Backup, ReasonHigherPriority, high4})
 }
 
 func TestParametersOutOfRange(t *testing.T) {

@@ -117,18 +117,19 @@ func (m *Machine) Stalled(now time.Time) []Action {
 	return nil
 }
 
-// Adopt makes a machine that was never started master, without an
-// advertisement: the survivor of two processes takes the place of the dead one,
-// to hand its role over with Yield. silent is for how long at least nothing was
-// sent: after long enough, peers have taken over already, and nothing is left
-// to be waited for once one is heard.
-func (m *Machine) Adopt(now time.Time, silent time.Duration) []Action {
+// Adopt makes a machine that was never started master, without an action, since
+// nothing changes: the survivor of two processes takes the place of the dead
+// one, to hand its role over with Yield. silent is for how long at least nothing
+// was sent: after long enough, peers have taken over already, and nothing is
+// left to be waited for once one is heard. It does nothing in a state other than
+// Initialize.
+func (m *Machine) Adopt(now time.Time, silent time.Duration) {
 	if m.state != Initialize {
-		return nil
+		return
 	}
 	m.overdue = silent >= m.own.Version.masterDownInterval(1, m.own.AdvertInterval)+Linger
 	m.timer = now.Add(m.own.AdvertInterval)
-	return []Action{m.transition(now, Master, ReasonAdopted, netip.Addr{})}
+	m.state, m.since = Master, now
 }
 
 // Update takes new parameters. It changes no state by itself: a backup's timer

@@ -31,6 +31,8 @@ type Parameters struct {
 	// InitialBackup makes an owner start as backup and wait for one master-down
 	// interval, as others do.
 	InitialBackup bool
+	// VirtualMAC says that advertisements leave from the virtual MAC address.
+	VirtualMAC bool
 	// Families are those the instance has virtual addresses in.
 	Families Families
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestRule09TTL(t *testing.T) {
+func TestRule09_TTL(t *testing.T) {
 	runRules(t, ownParameters, []ruleCase{
 		{"positive ipv4 255", config4, peerAdvert4, low4, ttl(255), nil, nil},
 		{"positive ipv6 255", config6, peerAdvert6, low6, ttl(255), nil, nil},
@@ -20,7 +20,7 @@ func TestRule09TTL(t *testing.T) {
 	})
 }
 
-func TestRule10Version(t *testing.T) {
+func TestRule10_Version(t *testing.T) {
 	runRules(t, ownParameters, []ruleCase{
 		{"positive 3", config4, peerAdvert4, low4, nil, nil, nil},
 		{"positive 2", config2, peerAdvert2, low4, nil, nil, nil},
@@ -34,7 +34,7 @@ func TestRule10Version(t *testing.T) {
 	})
 }
 
-func TestRule11Type(t *testing.T) {
+func TestRule11_Type(t *testing.T) {
 	runRules(t, ownParameters, []ruleCase{
 		{"positive advertisement", config4, peerAdvert4, low4, octet(0, 0x31), nil, nil},
 		{"negative 0", config4, peerAdvert4, low4, octet(0, 0x30), DiscardType, nil},
@@ -43,7 +43,7 @@ func TestRule11Type(t *testing.T) {
 	})
 }
 
-func TestRule12Length(t *testing.T) {
+func TestRule12_Length(t *testing.T) {
 	cut := func(n int) func(*Packet) { return func(p *Packet) { p.Payload = p.Payload[:n] } }
 	grow := func(n int) func(*Packet) {
 		return func(p *Packet) { p.Payload = append(p.Payload, make([]byte, n)...) }
@@ -66,7 +66,7 @@ func TestRule12Length(t *testing.T) {
 	})
 }
 
-func TestRule13Checksum(t *testing.T) {
+func TestRule13_Checksum(t *testing.T) {
 	// From this source the IPv4 pseudo-header of a 16-octet message sums to
 	// nothing, and both forms are the same.
 	ambiguous := netip.MustParseAddr("10.0.21.109")
@@ -110,7 +110,7 @@ func TestRule13Checksum(t *testing.T) {
 	}
 }
 
-func TestRule14VRID(t *testing.T) {
+func TestRule14_VRID(t *testing.T) {
 	runRules(t, ownParameters, []ruleCase{
 		{"positive ours", config4, peerAdvert4, low4, nil, nil, nil},
 		{"negative another", config4, peerAdvert4, low4, octet(1, 52), DiscardVRID, nil},
@@ -129,8 +129,8 @@ func TestRule14VRID(t *testing.T) {
 	})
 }
 
-// TestRule15Owner shows that an owner hears others, in version 2 too.
-func TestRule15Owner(t *testing.T) {
+// TestRule15_Owner shows that an owner hears others, in version 2 too.
+func TestRule15_Owner(t *testing.T) {
 	second := peerAdvert4.with(func(a *Advertisement) { a.Priority = PriorityOwner })
 	second2 := peerAdvert2.with(func(a *Advertisement) { a.Priority = PriorityOwner })
 	duplicate := func(c *Counters) { c.DuplicateOwner++ }
@@ -146,7 +146,7 @@ func TestRule15Owner(t *testing.T) {
 	})
 }
 
-func TestRule16AuthType(t *testing.T) {
+func TestRule16_AuthType(t *testing.T) {
 	password := config2.with(func(c *GroupConfig) { c.Password = "secret" })
 	saying := func(text string) Advertisement {
 		return peerAdvert2.with(func(a *Advertisement) { a.AuthType = SimpleText; copy(a.AuthData[:], text) })
@@ -166,7 +166,7 @@ func TestRule16AuthType(t *testing.T) {
 	})
 }
 
-func TestRule17Interval(t *testing.T) {
+func TestRule17_Interval(t *testing.T) {
 	mismatch := func(c *Counters) { c.IntervalMismatch++ }
 	slow := func(a *Advertisement) { a.MaxAdvertInterval = 2 * time.Second }
 	runRules(t, ownParameters, []ruleCase{
@@ -183,7 +183,7 @@ func TestRule17Interval(t *testing.T) {
 	})
 }
 
-func TestRule18Addresses(t *testing.T) {
+func TestRule18_Addresses(t *testing.T) {
 	mismatch := func(c *Counters) { c.AddressMismatch++ }
 	owner := func(a Advertisement) Advertisement { a.Priority = PriorityOwner; return a }
 	global := config6.with(func(c *GroupConfig) { c.Addresses = vips6[1:] })
@@ -217,7 +217,7 @@ func TestRule18Addresses(t *testing.T) {
 	})
 }
 
-func TestRule19EmptyFields(t *testing.T) {
+func TestRule19_EmptyFields(t *testing.T) {
 	count0 := func(p *Packet) { p.Payload = p.Payload[:8]; p.Payload[3] = 0; resum(p) }
 	count0v2 := func(p *Packet) { p.Payload = append(p.Payload[:8], make([]byte, 8)...); p.Payload[3] = 0; resum(p) }
 	interval := func(high, low uint8) func(*Packet) {
@@ -236,7 +236,7 @@ func TestRule19EmptyFields(t *testing.T) {
 	})
 }
 
-func TestRule20AddressFamily(t *testing.T) {
+func TestRule20_AddressFamily(t *testing.T) {
 	mismatch := func(c *Counters) { c.AddressMismatch++ }
 	runRules(t, ownParameters, []ruleCase{
 		{"positive ipv4 in ipv4", config4, peerAdvert4, low4, nil, nil, nil},

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestRule24Fields(t *testing.T) {
+func TestRule24_Fields(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		config GroupConfig
@@ -41,7 +41,7 @@ func TestRule24Fields(t *testing.T) {
 	})
 }
 
-func TestRule25Addresses(t *testing.T) {
+func TestRule25_Addresses(t *testing.T) {
 	runRules(t, ownParameters, []ruleCase{
 		{"positive ipv4 unicast", config4, peerAdvert4, low4, from("10.0.0.1"), nil, nil},
 		{"positive ipv6 link-local", config6, peerAdvert6, low6, from("fe80::99"), nil, nil},
@@ -72,8 +72,8 @@ func TestRule25Addresses(t *testing.T) {
 	})
 }
 
-// TestRule25Frame compares the headers made here with the fields they must have.
-func TestRule25Frame(t *testing.T) {
+// TestRule25_Frame compares the headers made here with the fields they must have.
+func TestRule25_Frame(t *testing.T) {
 	header := func(t *testing.T, c GroupConfig, mac net.HardwareAddr) []byte {
 		s := &frameSocket{}
 		copy(s.bound.Addr[:], net.HardwareAddr{2, 0, 0, 0, 0, 9})
@@ -118,7 +118,7 @@ func TestRule25Frame(t *testing.T) {
 	}
 }
 
-func TestRule26LinkLocalFirst(t *testing.T) {
+func TestRule26_LinkLocalFirst(t *testing.T) {
 	global := netip.MustParseAddr("2001:db8::10")
 	virtual := netip.MustParseAddr("fe80::51")
 	unicast := &Unicast{Source: netip.MustParseAddr("2001:db8::2"), Peers: []netip.Addr{netip.MustParseAddr("2001:db8::1")}}
@@ -149,9 +149,9 @@ func TestRule26LinkLocalFirst(t *testing.T) {
 	}
 }
 
-// TestRule27InterfaceIdentifier: the link-local address in a list is the
+// TestRule27_InterfaceIdentifier: the link-local address in a list is the
 // interface's own, and follows it; none is made from the virtual MAC.
-func TestRule27InterfaceIdentifier(t *testing.T) {
+func TestRule27_InterfaceIdentifier(t *testing.T) {
 	g := GroupConfig{VRID: 51, Family: IPv6, Addresses: vips6[1:]}.group()
 	first := func(t *testing.T) netip.Addr {
 		a, _, _ := sentBy(t, g, 100, time.Second)
@@ -170,7 +170,7 @@ func TestRule27InterfaceIdentifier(t *testing.T) {
 	})
 }
 
-func TestRule28AuthenticationData(t *testing.T) {
+func TestRule28_AuthenticationData(t *testing.T) {
 	for _, c := range []struct {
 		name, password string
 		wantType       AuthType

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestRule01Group(t *testing.T) {
+func TestRule01_Group(t *testing.T) {
 	runRules(t, ownParameters, []ruleCase{
 		{"positive ipv4 group", config4, peerAdvert4, low4, to("224.0.0.18"), nil, nil},
 		{"positive ipv6 group", config6, peerAdvert6, low6, to("ff02::12"), nil, nil},
@@ -31,7 +31,7 @@ func TestRule01Group(t *testing.T) {
 	})
 }
 
-func TestRule02VirtualMAC(t *testing.T) {
+func TestRule02_VirtualMAC(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		vrid uint8
@@ -55,7 +55,7 @@ func TestRule02VirtualMAC(t *testing.T) {
 	})
 }
 
-func TestRule03Priority(t *testing.T) {
+func TestRule03_Priority(t *testing.T) {
 	priority := func(n uint8) Advertisement {
 		return peerAdvert4.with(func(a *Advertisement) { a.Priority = n })
 	}
@@ -74,9 +74,29 @@ func TestRule03Priority(t *testing.T) {
 			}
 		}
 	})
+	t.Run("negative tracking makes no owner", func(t *testing.T) {
+		r := newRig(t, EffectivePriority(200, []int{200}), nil)
+		r.Startup(r.now)
+		r.wantState(Backup)
+		r.want(r.expire(), SendAdvert{254, time.Second}, Transition{From: Backup, To: Master, Reason: ReasonMasterDown})
+	})
+	t.Run("positive tracking takes nothing from an owner", func(t *testing.T) {
+		r := newRig(t, EffectivePriority(PriorityOwner, []int{-200}), nil)
+		r.want(r.Startup(r.now), advert255, Transition{From: Initialize, To: Master, Reason: ReasonOwner})
+	})
+	// Who sends 255 cannot be known to be the owner: it is believed, and only
+	// another owner can tell.
+	t.Run("negative 255 heard by others is believed", func(t *testing.T) {
+		r := newMaster(t, 254, nil)
+		r.want(r.hear(PriorityOwner, low4),
+			SendAdvert{254, time.Second}, Transition{Master, Backup, ReasonHigherPriority, low4})
+		r.after(time.Second)
+		r.want(r.hear(PriorityOwner, low4))
+		r.wantTimer(3*time.Second + 2*time.Second/256)
+	})
 }
 
-func TestRule04Interval(t *testing.T) {
+func TestRule04_Interval(t *testing.T) {
 	t.Run("positive reserved bits are ignored", func(t *testing.T) {
 		p := packetOf(peerAdvert4, low4, PseudoHeader, func(p *Packet) { p.Payload[4] |= 0xf0; resum(p) })
 		got, _, err := Parse(p)
@@ -125,7 +145,7 @@ func waits(priority uint8, a Advertisement) time.Duration {
 	return next.Sub(wallClock)
 }
 
-func TestRule05Skew(t *testing.T) {
+func TestRule05_Skew(t *testing.T) {
 	resigned := func(interval time.Duration) Advertisement {
 		return peerAdvert4.with(func(a *Advertisement) { a.Priority, a.MaxAdvertInterval = PriorityResign, interval })
 	}
@@ -169,7 +189,7 @@ func skewOfShortest() time.Duration {
 	return next.Sub(wallClock)
 }
 
-func TestRule06DownInterval(t *testing.T) {
+func TestRule06_DownInterval(t *testing.T) {
 	learned := peerAdvert4.with(func(a *Advertisement) { a.Priority, a.MaxAdvertInterval = 200, 2*time.Second })
 	t.Run("positive the master's interval", func(t *testing.T) {
 		if got, want := waits(100, learned), 6*time.Second+2*time.Second*156/256; got != want {
@@ -195,7 +215,7 @@ func TestRule06DownInterval(t *testing.T) {
 	})
 }
 
-func TestRule07Preempt(t *testing.T) {
+func TestRule07_Preempt(t *testing.T) {
 	lower := peerAdvert4.with(func(a *Advertisement) { a.Priority = 50 })
 	restarted := func(p Parameters) bool {
 		m := NewMachine(p)

@@ -28,6 +28,7 @@ type director struct {
 	holdTill   time.Duration // while orphaned
 	backlog    []func()      // packets that came while frozen
 	process    int           // counts them, so that events of a dead one are void
+	spoke      time.Duration // when the last advertisement was sent
 	ports      []*port
 
 	// Authentication, and the wall clock that it needs.
@@ -47,10 +48,12 @@ type port struct {
 	group    *SyncGroup
 	wires    []wireEnd
 	heard    map[netip.Addr]heard
-	armed    time.Duration // when its timer fires; 0: not armed
-	leaving  time.Duration // when a hand-over began; 0: none
-	down     bool          // the interface
-	fault    bool          // of something tracked
+
+	armed     time.Duration // when its timer fires; 0: not armed
+	leaving   time.Duration // when a hand-over began; 0: none
+	announced time.Duration // when the addresses were announced again last
+	down      bool          // the interface
+	fault     bool          // of something tracked
 }
 
 // wireEnd is a port's end of one family's wire.
@@ -166,6 +169,7 @@ func (d *director) perform(p *port, action Action) {
 	switch a := action.(type) {
 	case SendAdvert:
 		d.tracef("d%d.%d sends priority %d", d.id, p.segment.number, a.Priority)
+		d.spoke = d.now
 		for _, end := range p.wires {
 			message := end.group.Advertisement(d.read(), a.Priority, a.Interval, nil)
 			p.segment.send(p, d.datagram(p, end, message))
@@ -173,6 +177,9 @@ func (d *director) perform(p *port, action Action) {
 	case Transition:
 		d.tracef("d%d.%d %v -> %v: %v%s", d.id, p.segment.number, a.From, a.To, a.Reason, because(a.Peer))
 		d.monitor.transition(p, a)
+	case Reannounce:
+		d.tracef("d%d.%d announces again%s", d.id, p.segment.number, because(a.Peer))
+		p.announced = d.now
 	case StandbyRefused:
 		d.standby = false
 		d.monitor.refusal(p)

@@ -25,7 +25,9 @@ import "time"
 //  10. no forgery is accepted, and what is authentic is, unless it is from a
 //     time outside the window; a step of a clock within the window and a change
 //     of keys or modes are no faults, and lose nothing;
-//  11. in the end there is one master in each component, the same for all
+//  11. the better of two masters announces its addresses again, on all segments,
+//     when the other one gives way;
+//  12. in the end there is one master in each component, the same for all
 //     segments, and the best one where all preempt.
 //
 // Where messages are signed with the time, directors whose clocks are days apart
@@ -211,6 +213,9 @@ func (m *monitor) transition(p *port, t Transition) {
 	}
 	if t.Reason == ReasonHandedOver {
 		m.tally.HandOvers++
+	}
+	if t.From == Master && t.To == Backup {
+		m.givesWay(p, t)
 	}
 	switch {
 	case p.leaving != 0:

@@ -10,9 +10,12 @@ func (m *monitor) takeOver(p *port) {
 		return
 	}
 	d := p.director
+	if m.now-m.handedOver <= m.scenario.takeOverTime() {
+		return // a resignation may come later than the master's answer to it
+	}
 	for _, other := range m.directors {
 		if other.ports[p.segment.number].machine.HandingOver() {
-			return // its resignation may come later than the master's answer to it
+			return
 		}
 	}
 	for _, other := range m.directors {

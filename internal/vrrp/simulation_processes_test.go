@@ -8,8 +8,8 @@ import "time"
 // a whole; of the other one only its life is.
 
 // killSpeaker kills the process that speaks. The other one notices after a
-// while and hands over on its behalf, then starts a new one. Where there is no
-// other one everything is lost.
+// while, or so late that others have taken over by then, and hands over on its
+// behalf, then starts a new one. Where there is no other one everything is lost.
 func (d *director) killSpeaker() {
 	if d.orphaned {
 		d.killAll()
@@ -19,7 +19,8 @@ func (d *director) killSpeaker() {
 	d.monitor.disturb()
 	d.dead = true
 	process := d.process
-	d.after(d.upTo(2*d.scenario.maxInterval()), func() {
+	notice := pick(d.random, 2*d.scenario.maxInterval(), 2*d.scenario.maxInterval(), d.scenario.noticeTime())
+	d.after(d.upTo(notice), func() {
 		if process == d.process {
 			d.succeed()
 		}
@@ -44,7 +45,10 @@ func (d *director) succeed() {
 	}
 	d.boot(true)
 	for _, p := range masters {
-		d.do(p, func() []Action { return p.machine.Adopt(d.read(), 0) })
+		p.machine.Adopt(d.read(), d.now-d.spoke)
+		if p.machine.overdue {
+			d.tally.Overdue++
+		}
 	}
 	for _, p := range masters {
 		d.do(p, func() []Action { return p.machine.Yield(d.read(), ReasonSpeakerLost) })
@@ -110,6 +114,9 @@ func (d *director) left() bool {
 	}
 	return true
 }
+
+// noticeTime is when the death of a speaker has surely been noticed.
+func (sc scenario) noticeTime() time.Duration { return 8*sc.maxInterval() + 2*Linger }
 
 // holdTimes are those of on_director_loss; 0 hands over at once.
 func (sc scenario) holdTimes() []time.Duration {

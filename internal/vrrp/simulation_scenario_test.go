@@ -133,7 +133,7 @@ func (sc scenario) schedule(s *simulation) {
 		s.at(4*sc.maxInterval(), s.rotate)
 	}
 	// A speaker that was killed last is not back before.
-	s.rest = 4*sc.maxInterval() + HandOverMargin + Linger + sc.settleTime() + 6*sc.maxInterval()
+	s.rest = sc.noticeTime() + sc.handOverTime() + sc.maxInterval() + sc.settleTime() + 6*sc.maxInterval()
 	s.end = at + s.rest
 }
 

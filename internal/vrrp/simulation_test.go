@@ -50,6 +50,7 @@ type tally struct {
 	TakeOvers, Preemptions, HandOvers, Rivalries int
 	Standbys, Refusals, Stalls, Adoptions        int
 	GroupMoves, Vetoes, Orphans, Holds           int
+	Overdue, Reunions                            int
 	Rotations, Steps, Leaps, Mutes, Discards     int
 }
 

@@ -16,6 +16,11 @@ import (
 //
 //   - One that becomes master makes the others master; one that steps down for
 //     a better master, or was stalled, takes the others along.
+//   - When one hears a master that loses, all announce again: the loser's group
+//     led on all wires. Only the member that stepped down sent a last
+//     advertisement. Those that it took along may be the better ones on their
+//     wires, where the winner might take one more advertisement for a rival
+//     that insists, and step down too.
 //   - While a member is in Initialize or hands over, none leads: masters hand
 //     over and end in Backup, and nobody takes over.
 //   - The group takes over when the last of its members would, so that a wire
@@ -81,6 +86,8 @@ func (g *SyncGroup) Do(now time.Time, m *Machine, act func() []Action) []MemberA
 		switch a := a.(type) {
 		case StandbyRefused:
 			refused = true
+		case Reannounce:
+			todo.add(g.reannounce(m, a))
 		case Transition:
 			todo.add(g.followDown(now, m, a))
 		}
@@ -119,6 +126,17 @@ func (g *SyncGroup) followDown(now time.Time, m *Machine, t Transition) []Member
 		case t.Reason != ReasonHigherPriority && t.Reason != ReasonHigherAddress:
 		case o.leads():
 			todo.add(wrap(o, o.retreat(now, ReasonSyncGroup, t.Peer)))
+		}
+	}
+	return todo
+}
+
+// reannounce lets the other masters announce what m does.
+func (g *SyncGroup) reannounce(m *Machine, a Reannounce) []MemberAction {
+	var todo memberActions
+	for o := range g.others(m) {
+		if o.leads() {
+			todo.add(wrap(o, []Action{a}))
 		}
 	}
 	return todo
@@ -217,10 +235,22 @@ func (g *SyncGroup) decides(m *Machine) bool {
 	return g == nil || g.members[0] == m
 }
 
-// taken reports whether a member has a successor.
+// onVirtualMAC reports whether m and all others advertise from virtual MAC
+// addresses.
+func (g *SyncGroup) onVirtualMAC(m *Machine) bool {
+	for o := range g.others(m) {
+		if !o.own.VirtualMAC {
+			return false
+		}
+	}
+	return m.own.VirtualMAC
+}
+
+// taken reports whether a member has a successor, or is or will be in standby
+// since it leaves without one.
 func (g *SyncGroup) taken() bool {
 	return g != nil && slices.ContainsFunc(g.members, func(m *Machine) bool {
-		return m.InStandby() || m.handOver.successor.IsValid()
+		return m.standby || m.handOver.successor.IsValid()
 	})
 }
 
@@ -241,7 +271,7 @@ func (g *SyncGroup) others(m *Machine) iter.Seq[*Machine] {
 // out reports whether the machine was in the election and is not, or is about
 // to leave it.
 func (m *Machine) out() bool {
-	return m.HandingOver() || m.state == Initialize && !m.since.IsZero()
+	return m.HandingOver() || m.state == Initialize && m.ran()
 }
 
 func (m *Machine) wantsStandby() bool {

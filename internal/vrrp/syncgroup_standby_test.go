@@ -3,6 +3,7 @@
 package vrrp
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -50,6 +51,23 @@ func TestGroupStandby(t *testing.T) {
 		g.want(g.expire(0), moved{0, Transition{From: Master, To: Backup, Reason: ReasonStandby}})
 		g.rigs[0].wantStandby(true)
 	})
+	for first, second := range []int{1, 0} {
+		t.Run(fmt.Sprintf("granted to all when one fails meanwhile, member %d first", first), func(t *testing.T) {
+			g := newLeaders(t, 2)
+			standby(g)
+			g.want(g.do(1, func(m *Machine) []Action { return m.Yield(g.now, ReasonFault) }))
+			g.resign()
+			g.after(time.Minute)
+			got := append(g.expire(first), g.expire(second)...)
+			want := []moved{
+				{0, Transition{From: Master, To: Backup, Reason: ReasonStandby}},
+				{1, Transition{From: Master, To: Initialize, Reason: ReasonFault}},
+			}
+			g.want(got, want[first], want[second])
+			g.rigs[0].wantStandby(true)
+			g.rigs[1].wantStandby(true)
+		})
+	}
 	t.Run("called off", func(t *testing.T) {
 		g := newLeaders(t, 2)
 		standby(g)

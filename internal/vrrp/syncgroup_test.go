@@ -129,9 +129,33 @@ func TestGroupTakesOverTogether(t *testing.T) {
 func TestGroupStepsDownTogether(t *testing.T) {
 	g := newLeaders(t, 2)
 	g.want(g.hear(0, 200, high4),
+		moved{0, advert100},
 		moved{0, Transition{Master, Backup, ReasonHigherPriority, high4}},
 		moved{1, Transition{Master, Backup, ReasonSyncGroup, high4}})
 	g.wantNext(1, down100)
+}
+
+// TestGroupOnVirtualMAC: a last advertisement is sent for the sake of any member
+// whose hosts know it by its own MAC address.
+func TestGroupOnVirtualMAC(t *testing.T) {
+	for virtual, want := range []int{1, 1, 0} {
+		g := newLeaders(t, 2)
+		for _, r := range g.rigs[:virtual] {
+			p := r.own
+			p.VirtualMAC = true
+			r.Update(g.now, p)
+		}
+		adverts := 0
+		for _, a := range g.hear(0, 200, high4) {
+			if _, ok := a.Action.(SendAdvert); ok {
+				adverts++
+			}
+		}
+		if adverts != want {
+			t.Errorf("%d of 2 members on virtual MAC addresses: %d last advertisements, want %d", virtual, adverts, want)
+		}
+		g.wantStates(Backup, Backup)
+	}
 }
 
 func TestGroupVeto(t *testing.T) {
@@ -260,7 +284,7 @@ func TestGroupRivals(t *testing.T) {
 	t.Run("the lowest VRID decides", func(t *testing.T) {
 		g := newLeaders(t, 2)
 		g.want(g.hear(1, 200, high4))
-		g.want(g.hear(0, 50, low4), moved{0, advert100}, moved{0, Reannounce{low4}})
+		g.want(g.hear(0, 50, low4), moved{0, advert100}, moved{0, Reannounce{low4}}, moved{1, Reannounce{low4}})
 		g.after(300 * time.Millisecond)
 		g.want(g.hear(1, 200, high4))
 		g.wantStates(Master, Master)
@@ -270,6 +294,7 @@ func TestGroupRivals(t *testing.T) {
 		g.hear(1, 200, high4)
 		g.after(time.Second)
 		g.want(g.hear(1, 200, high4),
+			moved{1, advert100},
 			moved{1, Transition{Master, Backup, ReasonHigherPriority, high4}},
 			moved{0, Transition{Master, Backup, ReasonSyncGroup, high4}})
 	})
@@ -302,7 +327,7 @@ func TestGroupOfOne(t *testing.T) {
 	r := newMaster(t, 100, nil)
 	g := NewSyncGroup(r.Machine)
 	got := g.Do(r.now, r.Machine, func() []Action { return r.hear(200, high4) })
-	want := []MemberAction{{r.Machine, Transition{Master, Backup, ReasonHigherPriority, high4}}}
+	want := []MemberAction{{r.Machine, advert100}, {r.Machine, Transition{Master, Backup, ReasonHigherPriority, high4}}}
 	if diff := cmp.Diff(want, got, compareAddr, cmp.Comparer(func(a, b *Machine) bool { return a == b })); diff != "" {
 		t.Errorf("actions (-want +got):\n%s", diff)
 	}

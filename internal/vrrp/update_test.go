@@ -58,7 +58,7 @@ func TestUpdateRaisedPriorityPreempts(t *testing.T) {
 	r.after(time.Second)
 	r.want(r.hear(150, high4))
 	r.want(r.expire(),
-		SendAdvert{Priority: 200, Interval: time.Second}, Transition{Backup, Master, ReasonMasterDown, high4})
+		SendAdvert{Priority: 200, Interval: time.Second}, Transition{Backup, Master, ReasonPreempts, high4})
 }
 
 func TestUpdateAsMaster(t *testing.T) {
