@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Demo plays the main job of a pair of directors for real: traffic over both
-// real servers, a web server that dies and returns, a master whose director is
-// killed and whose speaker is frozen. It prints a timeline and one verdict; its
-// exit code is 1 when a step did not happen.
+// real servers, a web server that dies and returns, a master that goes into
+// standby and back, whose director is killed and whose speaker is frozen. It
+// prints a timeline and one verdict; its exit code is 1 when a step did not
+// happen.
 package main
 
 import (
@@ -33,13 +34,16 @@ func main() {
 		os.Exit(1)
 	}
 	vm.RerunIfNeeded(vm.Options{Timeout: timeLimit, Log: os.Stderr})
-	d := &demo{out: os.Stdout, start: time.Now()}
+	start := time.Now()
+	d := newDemo(start)
 	if err := d.play(ctx); err != nil {
-		d.say("demo", "%v", err)
 		fmt.Println("\nVERDICT: FAILED:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("\nVERDICT: OK: %s, in %s\n", strings.Join(d.shown, "; "), time.Since(d.start).Round(time.Second))
+	fmt.Printf("\nVERDICT: OK, in %s\n", time.Since(start).Round(time.Second))
+	for _, s := range d.shown {
+		fmt.Println("  -", s)
+	}
 }
 
 // prepare installs and builds what the demo needs; inside the virtual machine

@@ -186,6 +186,7 @@ func (f frame) packet(protocol byte) []byte {
 type wireAdvert struct {
 	at        time.Time
 	priority  byte
+	interval  time.Duration
 	addresses []netip.Addr
 }
 
@@ -199,7 +200,8 @@ func (f frame) advert() (a wireAdvert, ok bool) {
 	if binary.BigEndian.Uint16(f.octets[12:]) == unix.ETH_P_IPV6 {
 		size = 16
 	}
-	a = wireAdvert{at: f.at, priority: b[2]}
+	interval := time.Duration(binary.BigEndian.Uint16(b[4:])&0xfff) * 10 * time.Millisecond
+	a = wireAdvert{at: f.at, priority: b[2], interval: interval}
 	for list := b[vrrpLength:]; len(a.addresses) < int(b[3]) && len(list) >= size; list = list[size:] {
 		address, _ := netip.AddrFromSlice(list[:size])
 		a.addresses = append(a.addresses, address)

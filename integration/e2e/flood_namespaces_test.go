@@ -113,6 +113,33 @@ func (s *segment) flooded(c *capture, trailers []bool, discarded []string) (prob
 // how many.
 func (s *segment) flood(trailers []bool) (sent int) {
 	s.t.Helper()
+	send := s.stranger()
+	ctx, cancel := context.WithTimeout(s.t.Context(), floodTime)
+	defer cancel()
+	tick := time.NewTicker(floodTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return sent
+		case now := <-tick.C:
+			for range floodBurst {
+				source := netip.AddrFrom4([4]byte{192, 0, 2, byte(20 + sent%70)})
+				b := forge(50, tenth)
+				if trailers[sent%len(trailers)] {
+					b = unproven(b, now)
+				}
+				send(source, b)
+				sent++
+			}
+		}
+	}
+}
+
+// stranger returns a function that sends what follows the IPv4 header of an
+// advert, as a router with that source address would, until the test ends.
+func (s *segment) stranger() (send func(source netip.Addr, b []byte)) {
+	s.t.Helper()
 	var conn *packet.Conn
 	s.must(topo.Within(s.client, func() error {
 		ifi, err := net.InterfaceByName(bridge)
@@ -121,44 +148,34 @@ func (s *segment) flood(trailers []bool) (sent int) {
 		}
 		return err
 	}))
-	defer conn.Close()
-	ctx, cancel := context.WithTimeout(s.t.Context(), floodTime)
-	defer cancel()
-	tick := time.NewTicker(floodTick)
-	defer tick.Stop()
+	s.t.Cleanup(func() { conn.Close() })
 	group := &packet.Addr{HardwareAddr: net.HardwareAddr{0x01, 0, 0x5e, 0, 0, 18}} // RFC 1112 section 6.4
-	for {
-		select {
-		case <-ctx.Done():
-			return sent
-		case now := <-tick.C:
-			for range floodBurst {
-				_, err := conn.WriteTo(forge(sent, now, trailers[sent%len(trailers)]), group)
-				s.must(err)
-				sent++
-			}
-		}
+	return func(source netip.Addr, b []byte) {
+		s.t.Helper()
+		ip := []byte{0x45, 0xc0, 0, byte(20 + len(b)), 0, 0, 0, 0, 255, vrrpProtocol, 0, 0}
+		ip = append(append(ip, source.AsSlice()...), 224, 0, 0, 18)
+		binary.BigEndian.PutUint16(ip[10:], internetChecksum(ip))
+		_, err := conn.WriteTo(append(ip, b...), group)
+		s.must(err)
 	}
 }
 
-// forge returns the n-th forged advert in an IPv4 datagram: what a peer of
-// priority 50 would send (RFC 9568 section 5), if need be with a trailer in which
-// all but the HMAC is right.
-func forge(n int, now time.Time, trailer bool) []byte {
-	source, vip := netip.AddrFrom4([4]byte{192, 0, 2, byte(20 + n%70)}), netip.MustParseAddr(virtual)
-	b := []byte{0x31, 51, 50, 1, 0, byte(tenth / (10 * time.Millisecond)), 0, 0}
-	b = append(b, vip.AsSlice()...)
+// forge returns what a peer of that priority and interval would send (RFC 9568
+// section 5.2).
+func forge(priority byte, interval time.Duration) []byte {
+	b := []byte{0x31, 51, priority, 1, 0, byte(interval / (10 * time.Millisecond)), 0, 0}
+	b = append(b, netip.MustParseAddr(virtual).AsSlice()...)
 	binary.BigEndian.PutUint16(b[6:], internetChecksum(b))
-	if trailer { // draft-cassen-vrrp-auth-hmac: type, key, time, HMAC
-		b = append(b, 1, 1, 0, 0)
-		b = binary.BigEndian.AppendUint32(b, uint32(now.Unix()))
-		b = binary.BigEndian.AppendUint32(b, uint32(now.Nanosecond()))
-		b = append(b, make([]byte, 16)...)
-	}
-	ip := []byte{0x45, 0xc0, 0, byte(20 + len(b)), 0, 0, 0, 0, 255, vrrpProtocol, 0, 0}
-	ip = append(append(ip, source.AsSlice()...), 224, 0, 0, 18)
-	binary.BigEndian.PutUint16(ip[10:], internetChecksum(ip))
-	return append(ip, b...)
+	return b
+}
+
+// unproven appends a trailer in which all but the HMAC is right
+// (draft-cassen-vrrp-auth-hmac): type, key, time, HMAC.
+func unproven(b []byte, now time.Time) []byte {
+	b = append(b, 1, 1, 0, 0)
+	b = binary.BigEndian.AppendUint32(b, uint32(now.Unix()))
+	b = binary.BigEndian.AppendUint32(b, uint32(now.Nanosecond()))
+	return append(b, make([]byte, 16)...)
 }
 
 // internetChecksum is that of RFC 1071 over an even number of octets.

@@ -20,12 +20,13 @@ func operatorOrders(s *segment) {
 	s.plain()
 	s.begin()
 	s.ping()
-	s.failover("standby and resume", func() {
+	s.failoverWithin(0, "standby and resume", func() {
 		s.d1.mustOrder("standby", "web")
 		if i := s.d1.instance(); i.State != "backup" || !i.Standby {
 			s.t.Errorf("after standby: %s, standby %t", i.State, i.Standby)
 		}
-	}, func() {
+	}, func() { s.d1.mustOrder("resume") })
+	s.failover("standby, a restart, and resume", func() { s.d1.mustOrder("standby", "web") }, func() {
 		s.d1.stop()
 		s.d1.start()
 		s.poll("standby after a restart", func() bool {
@@ -109,10 +110,10 @@ rise = 1
 		reached("backup", "initialize", "backup", "startup", 150, ""),
 		reached("master", "backup", "master", "master down timer", 150, ""),
 		reached("backup", "master", "backup", "higher priority heard", 50, s.d2.address),
-		reached("master", "backup", "master", "master down timer", 150, s.d2.address),
+		reached("master", "backup", "master", "preempts the master", 150, s.d2.address),
 		reached("fault", "master", "fault", "track script: ", 150, ""),
-		reached("backup", "initialize", "backup", "startup", 150, ""),
-		reached("master", "backup", "master", "master down timer", 150, ""),
+		reached("backup", "initialize", "backup", "recovered", 150, ""),
+		reached("master", "backup", "master", "preempts the master", 150, s.d2.address),
 		reached("stop", "master", "initialize", "handed over", 150, s.d2.address),
 	}
 	b, err := os.ReadFile(told)

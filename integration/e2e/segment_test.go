@@ -50,24 +50,57 @@ func newSegment(t *testing.T) *segment {
 		}
 	})
 	s.must(os.Chmod(s.dir, 0o755))
-	client := handle(t, s.client)
-	lan := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: bridge}}
-	s.must(client.LinkAdd(lan))
+	s.addBridge(bridge, "192.0.2.9")
 	s.d1, s.d2 = s.newNode("d1", 1, 150), s.newNode("d2", 2, 100)
 	for _, n := range []*node{s.d1, s.d2} {
-		s.must(client.LinkAdd(&netlink.Veth{
-			LinkAttrs: netlink.LinkAttrs{Name: n.name, MasterIndex: lan.Attrs().Index},
-			PeerName:  segmentIf, PeerNamespace: netlink.NsFd(n.ns),
-		}))
-		port, err := client.LinkByName(n.name)
-		s.must(err)
-		s.must(client.LinkSetUp(port))
-		n.mac = configure(t, handle(t, n.ns), segmentIf, n.address)
+		s.plug(n)
 	}
-	configure(t, client, bridge, "192.0.2.9")
 	s.watch = s.watchVIP()
 	s.wire = s.listen()
 	return s
+}
+
+// addBridge makes a bridge on which the client has an address.
+func (s *segment) addBridge(name, address string) {
+	s.t.Helper()
+	client := handle(s.t, s.client)
+	s.must(client.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name}}))
+	configure(s.t, client, name, address)
+}
+
+// plug gives a director its interface on the segment: the same again after
+// unplug.
+func (s *segment) plug(n *node) {
+	s.t.Helper()
+	n.mac = s.connect(n, bridge, n.name, segmentIf, n.address, n.mac)
+}
+
+// unplug takes the interface away, with all that it has.
+func (s *segment) unplug(n *node) {
+	s.t.Helper()
+	client := handle(s.t, s.client)
+	s.must(client.LinkDel(s.port(client, n.name)))
+}
+
+// connect makes an interface of a director that is up, with an address, and
+// returns its hardware address: mac, if that is one.
+func (s *segment) connect(n *node, bridge, port, ifname, address string, mac net.HardwareAddr) net.HardwareAddr {
+	s.t.Helper()
+	client := handle(s.t, s.client)
+	s.must(client.LinkAdd(&netlink.Veth{
+		LinkAttrs: netlink.LinkAttrs{Name: port, MasterIndex: s.port(client, bridge).Attrs().Index},
+		PeerName:  ifname, PeerNamespace: netlink.NsFd(n.ns), PeerHardwareAddr: mac,
+	}))
+	s.must(client.LinkSetUp(s.port(client, port)))
+	return configure(s.t, handle(s.t, n.ns), ifname, address)
+}
+
+// port returns a bridge's port, or the bridge.
+func (s *segment) port(client *netlink.Handle, name string) netlink.Link {
+	s.t.Helper()
+	link, err := client.LinkByName(name)
+	s.must(err)
+	return link
 }
 
 func (s *segment) must(err error) {

@@ -184,7 +184,7 @@ func (s *segment) listen() *wire {
 
 func (w *wire) take(b []byte, sender net.HardwareAddr, now time.Time) {
 	header := int(b[0]&0xf) * 4
-	if len(b) < header+16 {
+	if len(b) < header+12 { // an advert of one address
 		return
 	}
 	protocol, payload := b[9], b[header:]

@@ -57,8 +57,15 @@ func (f Forgery) frame(from MAC) []byte {
 	return append(append(b, ip...), f.vrrp...)
 }
 
-// floodTick is how often a batch is sent.
-const floodTick = time.Millisecond
+const (
+	// floodTick is how often what is due is sent, with one system call for each
+	// floodBatch of it.
+	floodTick  = time.Millisecond
+	floodBatch = 250
+	// maxBacklog is how much is made up for when the generator was kept from
+	// running; what was due before is never sent.
+	maxBacklog = 20 * time.Millisecond
+)
 
 // mmsghdr is struct mmsghdr of sendmmsg(2).
 type mmsghdr struct {
@@ -77,7 +84,7 @@ func (r *Rig) Flood(ctx context.Context, forgeries []Forgery, rate int) (sent in
 		return 0, fmt.Errorf("open packet socket of the stranger: %w", err)
 	}
 	defer unix.Close(fd)
-	batch := make([]mmsghdr, rate/int(time.Second/floodTick))
+	batch := make([]mmsghdr, floodBatch)
 	vectors := make([]unix.Iovec, len(batch))
 	for i := range batch {
 		frame := forgeries[i%len(forgeries)].frame(r.MAC[Stranger])
@@ -88,20 +95,44 @@ func (r *Rig) Flood(ctx context.Context, forgeries []Forgery, rate int) (sent in
 	}
 	tick := time.NewTicker(floodTick)
 	defer tick.Stop()
+	due := quota{rate: rate, last: time.Now()}
 	for {
 		select {
 		case <-ctx.Done():
 			return sent, nil
 		case <-tick.C:
 		}
-		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&batch[0])), uintptr(len(batch)), 0, 0, 0)
-		if errno != 0 && errno != unix.ENOBUFS && errno != unix.EINTR {
-			return sent, fmt.Errorf("send forged adverts: %w", errno)
-		}
-		if errno == 0 {
-			sent += int(n)
+		for left := due.take(time.Now()); left > 0 && ctx.Err() == nil; {
+			n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&batch[0])), uintptr(min(left, len(batch))), 0, 0, 0)
+			switch errno {
+			case 0:
+				sent += int(n)
+				left -= int(n)
+			case unix.EINTR:
+			case unix.ENOBUFS:
+				left = 0
+			default:
+				return sent, fmt.Errorf("send forged adverts: %w", errno)
+			}
 		}
 	}
+}
+
+// quota says how many packets are due.
+type quota struct {
+	rate int // a second
+	last time.Time
+}
+
+// take returns how many have become due since the last time, for which
+// maxBacklog counts at most.
+func (q *quota) take(now time.Time) int {
+	if earliest := now.Add(-maxBacklog); q.last.Before(earliest) {
+		q.last = earliest
+	}
+	n := int(now.Sub(q.last) * time.Duration(q.rate) / time.Second)
+	q.last = q.last.Add(time.Duration(n) * time.Second / time.Duration(q.rate))
+	return n
 }
 
 // openSender opens a packet socket that sends on the node's interface.

@@ -5,6 +5,7 @@ package rig
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -211,6 +212,41 @@ func TestForgeries(t *testing.T) {
 		}
 		if got := int(ip[2])<<8 | int(ip[3]); got != len(b)-ethernetLen {
 			t.Errorf("%s: IPv4 total length %d, want %d", f.What, got, len(b)-ethernetLen)
+		}
+	}
+}
+
+func TestRawDrops(t *testing.T) {
+	const text = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+    1: 00000000:0001 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 77 2 0000000000000000 500
+  112: 00000000:0070 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 78 2 0000000000000000 17
+  112: 120000E0:0070 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 79 2 0000000000000000 4
+`
+	if got, err := rawDrops(strings.NewReader(text)); got != 21 || err != nil {
+		t.Errorf("rawDrops = %d, %v, want 21", got, err)
+	}
+	if _, err := rawDrops(strings.NewReader("112: 00000000:0070 00000000:0000 x\n")); err == nil {
+		t.Error("no error for drops that are no number")
+	}
+}
+
+func TestQuota(t *testing.T) {
+	start := time.Unix(0, 0)
+	q := quota{rate: 100_000, last: start}
+	at := func(d time.Duration) time.Time { return start.Add(d) }
+	for _, step := range []struct {
+		at   time.Time
+		want int
+	}{
+		{at(0), 0},
+		{at(time.Millisecond), 100},
+		{at(time.Millisecond + 15*time.Microsecond), 1},
+		{at(time.Millisecond + 20*time.Microsecond), 1}, // what is half due is not lost
+		{at(10 * time.Millisecond), 898},
+		{at(time.Second), int(maxBacklog / (10 * time.Microsecond))},
+	} {
+		if got := q.take(step.at); got != step.want {
+			t.Errorf("due at %v = %d, want %d", step.at.Sub(start), got, step.want)
 		}
 	}
 }

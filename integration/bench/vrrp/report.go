@@ -43,6 +43,7 @@ const (
 	verdictOK           = "ok"
 	verdictMissed       = "MISSED"
 	verdictNotAvailable = "not available"
+	verdictNotReached   = "NOT REACHED"
 )
 
 func newReport(o options) *report {
@@ -81,17 +82,54 @@ func (r *report) judge() {
 			r.demand(what, s.undisturbed(), "%s", s.disturbance())
 		}
 	}
-	if len(r.Flooded) > 0 {
-		f := r.Flooded[rig.LVSHA]
-		r.demand("no false take-over and no restart in a flood", f.During.undisturbed(), "%s", f.During.disturbance())
-		limit := linesPerForgery * len(rig.Forgeries(oneVIP))
-		r.demand(fmt.Sprintf("at most %d log lines of each director in a flood", limit), max(f.MasterLines, f.BackupLines) <= limit,
-			"%d, %d", f.MasterLines, f.BackupLines)
-		dropped := uint64(0)
-		for _, n := range f.Discarded {
-			dropped += n
-		}
-		r.demand("the flood is in the counters of lvs-ha status", dropped > 0, "%d of %d", dropped, f.Sent)
+	if f, ok := r.Flooded[rig.LVSHA]; ok {
+		r.judgeFlood(f)
+	}
+}
+
+const (
+	// reachedPart is the part of floodRate from which on a flood is one of that
+	// rate, and generatorPart what daemons may leave of the generator's own pace.
+	reachedPart   = 0.95
+	generatorPart = 0.9
+	// p99Slack and maxSlack are by how much a flood may move adverts more than
+	// they are off without one, in parts of the interval.
+	p99Slack = 0.1
+	maxSlack = 0.2
+)
+
+func (r *report) judgeFlood(f flooded) {
+	what := fmt.Sprintf("a flood of %d forged adverts a second", floodRate)
+	if f.Rate < int(reachedPart*floodRate) {
+		r.Goals = append(r.Goals, goal{what, fmt.Sprintf("%d/s is all the generator makes", f.Rate), verdictNotReached})
+	} else {
+		r.demand(what, true, "%d/s", f.Rate)
+	}
+	r.demand(fmt.Sprintf("the generator keeps at least %g of its pace without daemons", generatorPart),
+		f.Rate > 0 && float64(f.Rate) >= generatorPart*float64(f.CalibratedRate), "%d/s of %d/s", f.Rate, f.CalibratedRate)
+	r.demand("no false take-over and no restart in a flood", f.During.undisturbed(), "%s", f.During.disturbance())
+	for _, deviation := range []struct {
+		what          string
+		quiet, during time.Duration
+		slack         float64
+	}{
+		{"p99", f.Before.Jitter.P99, f.During.Jitter.P99, p99Slack},
+		{"max", f.Before.Jitter.Max, f.During.Jitter.Max, maxSlack},
+	} {
+		slack := time.Duration(deviation.slack * float64(floodInterval))
+		r.demand(fmt.Sprintf("adverts on time in a flood: %s of the deviation at most %s above that without one", deviation.what, slack),
+			f.During.Jitter.Adverts > 0 && deviation.during <= deviation.quiet+slack, "%s, without %s", millis(deviation.during), millis(deviation.quiet))
+	}
+	limit := linesPerForgery * len(rig.Forgeries(oneVIP))
+	r.demand(fmt.Sprintf("at most %d log lines of each director in a flood", limit), max(f.Master.Lines, f.Backup.Lines) <= limit,
+		"%d, %d", f.Master.Lines, f.Backup.Lines)
+	for _, side := range []struct {
+		name     string
+		director floodedDirector
+	}{{"master", f.Master}, {"backup", f.Backup}} {
+		counted, dropped := side.director.counted(), side.director.Dropped
+		r.demand("each packet of the flood is counted: "+side.name, counted > 0 && counted+dropped == uint64(f.Sent),
+			"%d by lvs-ha, %d dropped by the kernel, %d sent", counted, dropped, f.Sent)
 	}
 }
 
@@ -189,20 +227,21 @@ func (r *report) writeFlooded(w io.Writer) {
 	for _, kind := range []rig.Kind{rig.Keepalived, rig.LVSHA} {
 		f := r.Flooded[kind]
 		fmt.Fprintf(w, "%s\tno\t%s\t\n", kind, f.Before.columns())
-		fmt.Fprintf(w, "%s\t%.0f/s\t%s\t\n", kind, float64(f.Sent)/r.Flood.Seconds(), f.During.columns())
+		fmt.Fprintf(w, "%s\t%d/s\t%s\t\n", kind, f.Rate, f.During.columns())
 	}
 	fmt.Fprintln(w, "\tprocessor time, master\tbackup\tlog lines, master\tbackup\t")
 	for _, kind := range []rig.Kind{rig.Keepalived, rig.LVSHA} {
 		f := r.Flooded[kind]
-		cpu := fmt.Sprintf("%.2f s\t%.2f s", f.MasterCPU.Seconds(), f.BackupCPU.Seconds())
+		cpu := fmt.Sprintf("%.2f s\t%.2f s", f.Master.CPU.Seconds(), f.Backup.CPU.Seconds())
 		if f.During.Restarted {
 			cpu = "restarted\t" // what has ended is not in the sum
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t\n", kind, cpu, f.MasterLines, f.BackupLines)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t\n", kind, cpu, f.Master.Lines, f.Backup.Lines)
 	}
-	fmt.Fprint(w, "lvs-ha discarded:")
-	for _, reason := range slices.Sorted(maps.Keys(r.Flooded[rig.LVSHA].Discarded)) {
-		fmt.Fprintf(w, " %s %d;", reason, r.Flooded[rig.LVSHA].Discarded[reason])
+	fmt.Fprint(w, "lvs-ha's master discarded:")
+	discarded := r.Flooded[rig.LVSHA].Master.Discarded
+	for _, reason := range slices.Sorted(maps.Keys(discarded)) {
+		fmt.Fprintf(w, " %s %d;", reason, discarded[reason])
 	}
 	fmt.Fprint(w, "\n\n")
 }
