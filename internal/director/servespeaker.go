@@ -73,6 +73,11 @@ func ServeSpeaker(ctx context.Context, o SpeakerOptions) (err error) {
 	priority := 0
 	return speaker.Serve(ctx, speaker.ServeOptions{
 		Director: conn, Successors: successors, Pulse: pulse, Turned: turned, Terminate: o.Terminate, Log: o.Log,
+		Tell: func(e speaker.Event) {
+			if said, ok := spoken(e); ok {
+				said.log(ctx, o.Log)
+			}
+		},
 		Speaker: func(commands <-chan speaker.Command, events chan<- speaker.Event) *speaker.Speaker {
 			s := speaker.New(system, commands, events)
 			if o.Cautious {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lvs-ha/lvs-ha/internal/control"
+	"github.com/lvs-ha/lvs-ha/internal/speaker"
 )
 
 // troubleLasts is how long the status shows a trouble after it was last heard
@@ -19,6 +20,20 @@ const troubleLasts = 2 * time.Minute
 type troubles map[troubleKey]control.Trouble
 
 type troubleKey struct{ instance, what string }
+
+// hear takes note of what the speaker says, if it is a trouble.
+func (t troubles) hear(e speaker.Event) {
+	switch e := e.(type) {
+	case speaker.Contested:
+		t.see(e.Instance, "acts as master with a lower priority", e.Peer.String(), e.At)
+	case speaker.Conflict:
+		t.see(e.Instance, e.Reason, e.Peer.String(), e.At)
+	case speaker.Discarded:
+		t.see(e.Instance, "adverts dropped: "+e.Reason.String(), e.Source.String(), e.At)
+	case speaker.Claimed:
+		t.see(e.Instance, "claims VIP "+e.Address.Prefix.Addr().String(), e.HardwareAddr, e.At)
+	}
+}
 
 // see takes note of a trouble.
 func (t troubles) see(instance, what, peer string, at time.Time) {

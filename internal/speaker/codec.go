@@ -14,7 +14,7 @@ import (
 const (
 	// protocolVersion is that of the messages between the two processes. Both
 	// say theirs first; they part when it is not the same.
-	protocolVersion = 1
+	protocolVersion = 2
 	// maxFrame bounds the memory that the other process can ask for: enough for
 	// the status of 1000 instances with 4000 VIPs each.
 	maxFrame = 256 << 20

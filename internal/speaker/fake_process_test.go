@@ -104,6 +104,7 @@ type served struct {
 	err        error              // then
 	frozen     chan struct{}      // closed: the speaker's loop stands still
 	dead       atomic.Bool        // nothing that it does has any effect
+	orphaned   log                // what was said without a director
 
 	mu      sync.Mutex
 	applied []Settings
@@ -151,7 +152,7 @@ func serve(t *testing.T, h *host, director net.Conn, prepare ...func(*Speaker)) 
 		defer director.Close()
 		s.err = Serve(ctx, ServeOptions{
 			Director: director, Successors: s.successors, Pulse: pulse, Turned: turned, Terminate: s.terminate,
-			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Tell: s.orphaned.take, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			Speaker: func(commands <-chan Command, events chan<- Event) *Speaker {
 				sp := New(system, commands, events)
 				for _, p := range prepare {
@@ -259,10 +260,4 @@ func (d *fakeDirector) run(ctx context.Context, pulse *Pulse) {
 			return
 		}
 	}
-}
-
-func (d *fakeDirector) take(e Event) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.events = append(d.events, e)
 }

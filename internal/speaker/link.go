@@ -62,7 +62,7 @@ func greet[M any](conn net.Conn, decode func([]byte) (M, error)) (*link[M], hell
 	case !ok:
 		return fail(errors.New("the other process did not greet"))
 	case theirs.Version != protocolVersion:
-		return fail(fmt.Errorf("the other process speaks version %d of the protocol, this one version %d", theirs.Version, protocolVersion))
+		return fail(fmt.Errorf("the other process speaks version %d of the protocol, this one speaks %d", theirs.Version, protocolVersion))
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return fail(err)

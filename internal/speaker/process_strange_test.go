@@ -4,6 +4,7 @@ package speaker
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -33,7 +34,7 @@ func TestSpeakerOfAnotherVersionHandsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFamily(t, holding)
 		f.a.child().garble = func(hello []byte) []byte {
-			other := bytes.Replace(hello, []byte(`"Version":1`), []byte(`"Version":9`), 1)
+			other := bytes.Replace(hello, fmt.Appendf(nil, `"Version":%d`, protocolVersion), []byte(`"Version":9`), 1)
 			if bytes.Equal(hello, other) {
 				t.Errorf("hello %q has no version", hello)
 			}
@@ -42,7 +43,7 @@ func TestSpeakerOfAnotherVersionHandsOver(t *testing.T) {
 		heir := f.successor(t)
 		wait(4 * settleTime)
 		lost := seen[Lost](heir)
-		if len(lost) != 1 || !strings.HasPrefix(lost[0].Reason, "the other process speaks version 9 of the protocol, this one version 1") {
+		if len(lost) != 1 || !strings.HasPrefix(lost[0].Reason, "the other process speaks version 9 of the protocol, this one speaks") {
 			t.Errorf("lost = %+v", lost)
 		}
 		if heir.finds > 3 {

@@ -34,10 +34,14 @@ type log struct {
 
 func (l *log) follow(events <-chan Event) {
 	for e := range events {
-		l.mu.Lock()
-		l.events = append(l.events, e)
-		l.mu.Unlock()
+		l.take(e)
 	}
+}
+
+func (l *log) take(e Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, e)
 }
 
 // start runs a speaker on h; prepare is called before.

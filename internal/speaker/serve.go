@@ -32,7 +32,9 @@ type ServeOptions struct {
 	// Terminate fires when the process was asked to end; a director that is
 	// there decides that, and it is ignored.
 	Terminate <-chan struct{}
-	Log       *slog.Logger
+	// Tell takes the events while there is no director.
+	Tell func(Event)
+	Log  *slog.Logger
 }
 
 // defaultPatience is the silence that is tolerated before a director has said
@@ -165,7 +167,7 @@ func (a *attendant) take(c Command) {
 	a.pending = append(a.pending, c)
 }
 
-// tell passes an event on. Without a director the log has to do.
+// tell passes an event on.
 func (a *attendant) tell(e Event) {
 	if a.director != nil {
 		if !a.director.send(e) {
@@ -173,12 +175,7 @@ func (a *attendant) tell(e Event) {
 		}
 		return
 	}
-	switch e := e.(type) {
-	case Transition:
-		a.Log.Info(fmt.Sprintf("%s: %s -> %s (%s)", e.Instance, e.From, e.To, e.Reason))
-	case Failed:
-		a.Log.Error(e.Error)
-	}
+	a.Tell(e)
 }
 
 func (a *attendant) look(now time.Time) {

@@ -34,7 +34,7 @@ func TestServeRefusesAnotherVersion(t *testing.T) {
 		message any
 		want    string
 	}{
-		{"newer", hello{Version: protocolVersion + 1}, "the other process speaks version 2 of the protocol, this one version 1"},
+		{"newer", hello{Version: protocolVersion + 1}, "the other process speaks version 3 of the protocol, this one speaks 2"},
 		{"no greeting", Query{}, "the other process did not greet"},
 		{"silence", nil, "wait for the other process to greet"},
 	} {

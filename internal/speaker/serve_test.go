@@ -110,6 +110,10 @@ func TestServeHandsOverForALostDirector(t *testing.T) {
 				from := time.Now()
 				test.lose(g)
 				g.wantHandedOver(t, from, test.earliest, test.latest)
+				moved := seen[Moved](&g.a.orphaned)
+				if len(moved) != 1 || len(moved[0].Removed) != 1 {
+					t.Errorf("told without a director: %+v, want that the VIP was removed", moved)
+				}
 			})
 		})
 	}
