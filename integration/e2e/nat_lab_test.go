@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,6 +36,7 @@ func TestMasqueraded(t *testing.T) {
 		}
 	})
 	t.Run("a dead web server loses its weight and gets it back", func(t *testing.T) { r.webServerDies(t) })
+	t.Run("a missed quorum hands the role over", func(t *testing.T) { r.quorumIsMissed(t) })
 	t.Run("a flushed table is repaired", func(t *testing.T) {
 		before := r.output("d1", "ipvsadm", "-Sn")
 		r.output("d1", "ipvsadm", "-C")
@@ -58,7 +60,7 @@ func TestMasqueraded(t *testing.T) {
 		r.waitVIP("d2", vip4, false)
 	})
 	t.Run("a second daemon is refused", func(t *testing.T) {
-		out, err := r.Node("d1").Command(r.ctx, "lvs-ha", "run", "-c", "/etc/lvs-ha/lvs-ha.toml").CombinedOutput()
+		out, err := r.Node("d1").Command(r.ctx, "lvs-ha", "run", "-c", configFile).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "another lvs-ha runs with state_dir /run/lvs-ha") {
 			t.Errorf("second daemon: %v: %s", err, out)
 		}
@@ -149,14 +151,48 @@ func (r *running) webServerDies(t *testing.T) {
 	r.waitHealthy(r.d1, r.d2)
 }
 
+// quorumIsMissed lets d1's role depend on both web servers, and takes one away.
+func (r *running) quorumIsMissed(t *testing.T) {
+	undo := r.exchange("scheduler = \"rr\"", "scheduler = \"rr\"\nquorum = 300", "vrid = 51", "vrid = 51\ntrack = [{ name = \"both\", weight = -100 }]",
+		"[sync]", "[[track]]\nname = \"both\"\ntype = \"quorum\"\nvirtual_server = \"www\"\n\n[sync]")
+	r.output("d1", "lvs-ha", "reload")
+	r.check(r.KillAll(r.ctx, "rs1"))
+	r.waitVIP("d2", vip4, true)
+	r.waitVIP("d1", vip4, false)
+	s, err := r.d1.Status(r.ctx)
+	r.check(err)
+	want := []control.Contribution{{Track: "both", Weight: -100, Detail: "weight 200 of quorum 300"}}
+	if web := s.Instances[0]; web.Priority != 50 || !slices.Equal(web.Contributions, want) {
+		t.Errorf("priority %d, %+v; want 50, %+v", web.Priority, web.Contributions, want)
+	}
+	r.check(r.StartServer("rs1"))
+	r.waitVIP("d1", vip4, true)
+	r.waitVIP("d2", vip4, false)
+	undo()
+	r.output("d1", "lvs-ha", "reload")
+	r.waitHealthy(r.d1, r.d2)
+}
+
+const configFile = "/etc/lvs-ha/lvs-ha.toml"
+
+// exchange replaces the first of each old text in d1's configuration by the new
+// one that follows it, until undo.
+func (r *running) exchange(oldNew ...string) (undo func()) {
+	text := r.output("d1", "cat", configFile)
+	for pair := range slices.Chunk(oldNew, 2) {
+		text = strings.Replace(text, pair[0], pair[1], 1)
+	}
+	r.writeFile("d1", "/run/other.toml", text)
+	r.output("d1", "mount", "--bind", "/run/other.toml", configFile)
+	return func() { r.output("d1", "umount", configFile) }
+}
+
 func (r *running) badReload(t *testing.T) {
-	before := r.output("d1", "ipvsadm", "-Sn")
-	const file = "/etc/lvs-ha/lvs-ha.toml"
-	good := r.output("d1", "cat", file)
-	r.writeFile("d1", "/run/bad.toml", strings.Replace(good, "scheduler = \"rr\"", "shceduler = \"rr\"", 1))
-	r.output("d1", "mount", "--bind", "/run/bad.toml", file)
+	moves := func() int { return strings.Count(r.d1.Log(), "web: master ->") }
+	before, moved := r.output("d1", "ipvsadm", "-Sn"), moves()
+	undo := r.exchange("scheduler = \"rr\"", "shceduler = \"rr\"")
 	out, err := r.Node("d1").Command(r.ctx, "lvs-ha", "reload").CombinedOutput()
-	if err == nil || !regexp.MustCompile(file+`:\d+:\d+: unknown key "shceduler".*did you mean "scheduler"`).Match(out) {
+	if err == nil || !regexp.MustCompile(configFile+`:\d+:\d+: unknown key "shceduler".*did you mean "scheduler"`).Match(out) {
 		t.Errorf("reload: %v: %s", err, out)
 	}
 	r.check(syscall.Kill(r.d1.PID(), syscall.SIGHUP))
@@ -164,9 +200,9 @@ func (r *running) badReload(t *testing.T) {
 	if after := r.output("d1", "ipvsadm", "-Sn"); after != before {
 		t.Errorf("table after the bad reloads:\n%s\nbefore:\n%s", after, before)
 	}
-	r.output("d1", "umount", file)
+	undo()
 	r.output("d1", "lvs-ha", "reload")
-	if got := strings.Count(r.d1.Log(), "web: master ->"); got != 0 {
+	if got := moves() - moved; got != 0 {
 		t.Errorf("reloads moved the instance %d times", got)
 	}
 }
