@@ -22,6 +22,7 @@ const realtimeHold = "[speaker]\non_director_loss = \"hold\"\nhold_time = \"20s\
 // rolesAreAdopted also looks at real-time scheduling and at a reload, since
 // nothing happens to the roles.
 func rolesAreAdopted(s *segment) {
+	s.d1.env = []string{"GOGC=1"} // what nobody holds on to is collected before the adoption
 	s.d1.configure("", realtimeHold)
 	s.d2.configure("", "")
 	s.begin()

@@ -33,7 +33,8 @@ type node struct {
 	priority int
 	ns       netns.NsHandle
 	mac      net.HardwareAddr
-	state    string // state_dir
+	state    string   // state_dir
+	env      []string // beside that of the test
 	log      *logbook
 	cmd      *exec.Cmd     // the director; nil: not started
 	ended    chan struct{} // closed when it has ended
@@ -100,6 +101,7 @@ func (n *node) start() {
 	n.must(err)
 	cmd := exec.Command(path, "run", "-c", n.file())
 	cmd.Stdout, cmd.Stderr = w, w
+	cmd.Env = append(os.Environ(), n.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	err = topo.Within(n.ns, cmd.Start)
 	w.Close()

@@ -95,6 +95,7 @@ func (d *Director) Resume(ctx context.Context, instance string) error {
 	return d.order(ctx, instance, func(names []string) (string, []string, error) {
 		for _, name := range names {
 			delete(d.overrides.Standby, name)
+			d.advanceHandOvers(name, "called off by `lvs-ha resume`")
 		}
 		return "resume", names, nil
 	})
@@ -215,6 +216,9 @@ func (d *Director) named(instance string) ([]string, error) {
 // configureSpeaker tells the speaker what configuration and orders demand.
 func (d *Director) configureSpeaker(ctx context.Context) {
 	all := instances(d.config, d.overrides)
+	maps.DeleteFunc(d.priorities, func(name string, _ uint8) bool {
+		return !slices.ContainsFunc(all, func(i speaker.Instance) bool { return i.Name == name })
+	})
 	for _, i := range all {
 		if d.priorities[i.Name] == 0 {
 			d.priorities[i.Name] = i.Priority // until the speaker says otherwise

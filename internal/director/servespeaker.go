@@ -39,7 +39,9 @@ func ServeSpeaker(ctx context.Context, o SpeakerOptions) (err error) {
 	if err != nil {
 		return fmt.Errorf("take over the connection to the director: %w: the speaker is started by `lvs-ha run`, not by hand", err)
 	}
-	_, pulse, err := speaker.MapPulse(os.NewFile(speaker.PulseFD, "pulse"))
+	memory := os.NewFile(speaker.PulseFD, "pulse")
+	defer memory.Close() // not before: a new director opens it through /proc
+	_, pulse, err := speaker.MapPulse(memory)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,22 @@ func TestStandbyWaitsForTheHandOver(t *testing.T) {
 	})
 }
 
+func TestResumeCallsAStandbyOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, groupConfig, nil)
+		w.start()
+		w.say(speaker.Transition{Instance: "web", To: vrrp.Master}, speaker.Transition{Instance: "inside", To: vrrp.Master})
+		done := w.standby(t.Context(), "web")
+		waits(t, done, "both are master")
+		if err := w.director.Resume(t.Context(), "web"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err == nil || !strings.Contains(err.Error(), "web stays master: called off by `lvs-ha resume`") {
+			t.Errorf("Standby() = %v", err)
+		}
+	})
+}
+
 func TestRefusedStandbyIsTakenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, groupConfig, nil)

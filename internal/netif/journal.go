@@ -101,9 +101,30 @@ func (j *journal) record(held holdings, standing ownership) error {
 	err := replaceFile(j.path, formatJournal(named))
 	j.stale = err != nil
 	if err != nil {
-		return fmt.Errorf("write address journal %s: %w", j.path, err)
+		return journalError{j.path, err}
 	}
 	return nil
+}
+
+// journalError says that the journal could not be written.
+type journalError struct {
+	path string
+	err  error
+}
+
+func (e journalError) Error() string {
+	return fmt.Sprintf("write address journal %s: %v", e.path, e.err)
+}
+func (e journalError) Unwrap() error { return e.err }
+
+// JournalOnly reports whether an error of a Hold says no more than that the journal could not be written: what the
+// kernel has is as wanted.
+func JournalOnly(err error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(joined.Unwrap(), func(e error) bool { return !JournalOnly(e) })
+	}
+	_, ok := err.(journalError)
+	return ok
 }
 
 // remember adds what is held to what this process has known to be ours.
@@ -186,8 +207,14 @@ func parseJournal(b []byte) (holdings, error) {
 	return held, nil
 }
 
-// replaceFile writes a file so that a reader sees the old content or the new one, never a part.
-func replaceFile(path string, content []byte) error {
+// replaceFile writes a file so that a reader sees the old content or the new one, never a part. Its errors do not name
+// the temporary file, which has another name each time.
+func replaceFile(path string, content []byte) (err error) {
+	defer func() {
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = e.Err
+		}
+	}()
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@
 package netif
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,8 +68,12 @@ func TestJournalThatFailedIsWrittenNextTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	owned := owning(addr("eth0", "192.0.2.10/24"))
-	if err := j.record(holdings{addresses: owned}, nil); err == nil || !strings.Contains(err.Error(), path) {
-		t.Fatalf("folder missing: error %v, want one that names %s", err, path)
+	err = j.record(holdings{addresses: owned}, nil)
+	if want := "write address journal " + path + ": no such file or directory"; err == nil || err.Error() != want {
+		t.Fatalf("folder missing: error %v, want %s", err, want)
+	}
+	if !JournalOnly(errors.Join(err, err)) || JournalOnly(errors.Join(err, os.ErrInvalid)) || JournalOnly(nil) {
+		t.Error("JournalOnly does not tell it from other errors")
 	}
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)

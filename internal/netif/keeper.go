@@ -148,7 +148,9 @@ func (p *pass) record() {
 			standing[a] = index
 		}
 	}
-	p.fail(p.journal.record(p.held, standing))
+	if err := p.journal.record(p.held, standing); err != nil && !slices.ContainsFunc(p.failed, JournalOnly) {
+		p.fail(err)
+	}
 }
 
 // apply performs the operations, takes note of those that failed, and returns the outcome of each.

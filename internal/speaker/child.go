@@ -201,8 +201,18 @@ func adopt(conn *net.UnixConn, overdue bool) (child Child, err error) {
 			a.process.Close()
 		}
 	}()
-	switch err := greets(conn); {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	var unheard error
+	lives := func() (heard bool) {
+		if unheard == nil {
+			_, heard = a.pulse.Heard()
+		}
+		return heard
+	}
+	a.pulse, unheard = pulseOf(pid)
+	lives() // what it said before does not count
+	err = greets(conn)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded) && (overdue || !lives()):
 		a.unfit = fmt.Sprintf("process %d, left by an earlier director, shows no sign of life", pid)
 		return a, nil
 	case err != nil && overdue:
@@ -210,10 +220,8 @@ func adopt(conn *net.UnixConn, overdue bool) (child Child, err error) {
 		return a, nil
 	case err != nil:
 		return nil, nil
-	}
-	a.pulse, err = pulseOf(pid)
-	if err != nil {
-		return nil, err
+	case unheard != nil:
+		return nil, unheard
 	}
 	return a, nil
 }

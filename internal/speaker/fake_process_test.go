@@ -4,7 +4,6 @@ package speaker
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -152,7 +151,7 @@ func serve(t *testing.T, h *host, director net.Conn, prepare ...func(*Speaker)) 
 		defer director.Close()
 		s.err = Serve(ctx, ServeOptions{
 			Director: director, Successors: s.successors, Pulse: pulse, Turned: turned, Terminate: s.terminate,
-			Tell: s.orphaned.take, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Tell: s.orphaned.take, Log: slog.New(slog.DiscardHandler),
 			Speaker: func(commands <-chan Command, events chan<- Event) *Speaker {
 				sp := New(system, commands, events)
 				for _, p := range prepare {

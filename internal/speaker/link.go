@@ -33,6 +33,9 @@ type link[M any] struct {
 	running  sync.WaitGroup
 }
 
+// stranger says that the other process is none of ours, or of another version.
+type stranger struct{ error }
+
 // greet exchanges hellos and starts the link.
 func greet[M any](conn net.Conn, decode func([]byte) (M, error)) (*link[M], hello, error) {
 	fail := func(err error) (*link[M], hello, error) {
@@ -55,14 +58,14 @@ func greet[M any](conn net.Conn, decode func([]byte) (M, error)) (*link[M], hell
 	}
 	first, err := decode(frame)
 	if err != nil {
-		return fail(err)
+		return fail(stranger{err})
 	}
 	theirs, ok := any(first).(hello)
 	switch {
 	case !ok:
-		return fail(errors.New("the other process did not greet"))
+		return fail(stranger{errors.New("the other process did not greet")})
 	case theirs.Version != protocolVersion:
-		return fail(fmt.Errorf("the other process speaks version %d of the protocol, this one speaks %d", theirs.Version, protocolVersion))
+		return fail(stranger{fmt.Errorf("the other process speaks version %d of the protocol, this one speaks %d", theirs.Version, protocolVersion)})
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return fail(err)

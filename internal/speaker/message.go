@@ -18,7 +18,7 @@ type Configure struct {
 	Instances []Instance
 	// Links are the tracked interfaces, which the speaker watches itself.
 	Links []LinkTrack
-	// Tracked is all that is known of the other tracked objects.
+	// Tracked is what the director knows of the other tracked objects.
 	Tracked []Tracked
 	// Settings are those of the speaker's process.
 	Settings Settings

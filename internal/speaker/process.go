@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"os"
@@ -142,7 +141,11 @@ func (p *Process) Run(ctx context.Context) error {
 			return err
 		}
 		if child != nil {
-			p.outbox = append(p.outbox, Failed{At: time.Now(), Error: "connection to the speaker was lost (" + lost.why + "), its process lives and is adopted again"})
+			why := lost.why
+			if why == processEnded {
+				why = "it was closed" // by a process that lives
+			}
+			p.outbox = append(p.outbox, Failed{At: time.Now(), Error: "connection to the speaker was lost (" + why + "), its process lives and is adopted again"})
 			pause = min(2*pause, restartPauseMax)
 			continue
 		}
@@ -211,7 +214,8 @@ func (p *Process) attend(ctx context.Context, child Child) loss {
 	var err error
 	p.meanwhile(func() { l, theirs, err = greet(child.Conn(), decodeEvent) })
 	if err != nil {
-		return loss{why: err.Error(), silent: errors.Is(err, os.ErrDeadlineExceeded), strange: !errors.Is(err, io.EOF)}
+		_, strange := errors.AsType[stranger](err)
+		return loss{why: err.Error(), silent: errors.Is(err, os.ErrDeadlineExceeded), strange: strange}
 	}
 	defer l.Close()
 	pulse := child.Pulse()

@@ -50,7 +50,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	defer cancel()
 	a := &attendant{
 		ServeOptions: o, commands: make(chan Command), events: make(chan Event),
-		ended: make(chan error, 1), newcomers: make(chan net.Conn),
+		ended: make(chan error, 1), newcomers: make(chan net.Conn), greeted: make(chan greeting),
 	}
 	sp := o.Speaker(a.commands, a.events)
 	var running sync.WaitGroup
@@ -60,8 +60,9 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		cancel()
 		o.Successors.Close()
 		running.Wait()
+		a.greeting.Wait()
 	}()
-	return a.run()
+	return a.run(ctx)
 }
 
 // attendant stands between a speaker and its director. One goroutine, that of
@@ -72,6 +73,8 @@ type attendant struct {
 	events    chan Event
 	ended     chan error // of the speaker
 	newcomers chan net.Conn
+	greeted   chan greeting
+	greeting  sync.WaitGroup
 
 	director *link[Command] // nil: there is none
 	vigil    vigil
@@ -96,11 +99,13 @@ func (a *attendant) accept(ctx context.Context) {
 	}
 }
 
-func (a *attendant) run() error {
+func (a *attendant) run(ctx context.Context) error {
 	a.settings.Heartbeat = defaultPatience
-	if err := a.attach(a.Director); err != nil {
+	l, _, err := greet(a.Director, decodeCommand)
+	if err != nil {
 		return err
 	}
+	a.attach(l)
 	for {
 		var messages <-chan Command
 		var lost <-chan error
@@ -126,7 +131,9 @@ func (a *attendant) run() error {
 		case err := <-lost:
 			a.lose(describeLoss(err))
 		case conn := <-a.newcomers:
-			a.welcome(conn)
+			a.welcome(ctx, conn)
+		case g := <-a.greeted:
+			a.adopt(g)
 		case e := <-a.events:
 			a.tell(e)
 		case <-a.Turned:
@@ -137,15 +144,10 @@ func (a *attendant) run() error {
 	}
 }
 
-// attach makes conn the connection to the director.
-func (a *attendant) attach(conn net.Conn) error {
-	l, _, err := greet(conn, decodeCommand)
-	if err != nil {
-		return err
-	}
+// attach makes l the connection to the director.
+func (a *attendant) attach(l *link[Command]) {
 	a.director, a.holdTill = l, time.Time{}
 	a.vigil = newVigil(time.Now(), startPatience)
-	return nil
 }
 
 func (a *attendant) take(c Command) {
@@ -214,17 +216,42 @@ func (a *attendant) handOver(why string) {
 	a.pending = append(a.pending, Shutdown{})
 }
 
-// welcome takes a new director, while one is waited for.
-func (a *attendant) welcome(conn net.Conn) {
+// greeting is what became of greeting a newcomer.
+type greeting struct {
+	link *link[Command]
+	err  error
+}
+
+// welcome greets a new director, while one is waited for. Meanwhile all else
+// goes on: it may be no director, and say nothing.
+func (a *attendant) welcome(ctx context.Context, conn net.Conn) {
 	if a.holdTill.IsZero() {
 		conn.Close()
 		return
 	}
-	if err := a.attach(conn); err != nil {
-		a.Log.Warn(fmt.Sprintf("new director refused: %v", err))
-		return
+	a.greeting.Go(func() {
+		l, _, err := greet(conn, decodeCommand)
+		select {
+		case a.greeted <- greeting{l, err}:
+		case <-ctx.Done():
+			if err == nil {
+				l.Close()
+			}
+		}
+	})
+}
+
+// adopt takes the first newcomer that has greeted for the director.
+func (a *attendant) adopt(g greeting) {
+	switch {
+	case g.err != nil:
+		a.Log.Warn(fmt.Sprintf("new director refused: %v", g.err))
+	case a.holdTill.IsZero():
+		g.link.Close()
+	default:
+		a.attach(g.link)
+		a.Log.Info("new director adopts the roles")
 	}
-	a.Log.Info("new director adopts the roles")
 }
 
 // end is the end of the speaker.
@@ -239,11 +266,14 @@ func (a *attendant) end(err error) error {
 	return err
 }
 
+// processEnded is what the end of a stream most often means.
+const processEnded = "its process has ended"
+
 // describeLoss says why a link ended.
 func describeLoss(err error) string {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "its process has ended"
+		return processEnded
 	case err == nil:
 		return "the connection was closed"
 	}

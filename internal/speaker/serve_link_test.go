@@ -131,3 +131,25 @@ func TestServeGivesUpADirectorThatTakesNoMessages(t *testing.T) {
 		g.wantHandedOver(t, from, 4*time.Second, 6*time.Second)
 	})
 }
+
+// TestSilentNewcomersKeepNobodyWaiting: neither the speaker nor the director that
+// comes after them.
+func TestSilentNewcomersKeepNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := govern(t, holding, 1000, nil)
+		g.dir.Close()
+		wait(time.Second)
+		for range 10 {
+			defer g.a.successors.dial().Close()
+		}
+		from := time.Now()
+		next := g.a.direct(t, g.a.successors.dial())
+		next.send(Query{})
+		synctest.Wait()
+		if took := time.Since(from); took > 0 || len(seen[Status](next)) != 1 {
+			t.Errorf("%d answers after %v", len(seen[Status](next)), took)
+		}
+		wait(settleTime) // in which the others are given up
+		g.wantMastership(t)
+	})
+}

@@ -155,7 +155,10 @@ func New(sys System, commands <-chan Command, events chan<- Event) *Speaker {
 func (s *Speaker) Run(ctx context.Context) error {
 	defer s.closeConns()
 	if s.inherited == nil {
-		if _, err := s.sys.Keeper.Hold(netif.Desired{}); err != nil {
+		_, err := s.sys.Keeper.Hold(netif.Desired{})
+		switch {
+		case netif.JournalOnly(err): // is told again with the next one
+		case err != nil:
 			return fmt.Errorf("remove VIPs that an earlier run left: %w", err)
 		}
 	}

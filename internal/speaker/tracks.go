@@ -3,16 +3,28 @@
 package speaker
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
 	"github.com/lvs-ha/lvs-ha/internal/vrrp"
 )
 
-// track makes what is known of tracked objects what a configuration says.
+// track takes what a configuration says of tracked objects. What it does not
+// say, as that of a new director, stays as it is while an instance uses it.
 func (s *Speaker) track(c Configure) {
-	clear(s.tracks)
+	for _, t := range s.linkTracks {
+		delete(s.tracks, t.Name)
+	}
+	used := make(map[string]bool)
+	for _, i := range c.Instances {
+		for _, use := range i.Tracks {
+			used[use.Name] = true
+		}
+	}
+	maps.DeleteFunc(s.tracks, func(name string, _ Tracked) bool { return !used[name] })
 	for _, t := range c.Tracked {
 		s.tracks[t.Name] = t
 	}
@@ -69,7 +81,7 @@ func (s *Speaker) trackFault(i *instance) string {
 func (s *Speaker) weigh(now time.Time, instances ...*instance) {
 	before := make([]uint8, len(instances))
 	for n, i := range instances {
-		before[n] = i.priority
+		before[n] = cmp.Or(i.priority, i.config.Priority)
 		if i.leaving {
 			continue
 		}
@@ -81,7 +93,7 @@ func (s *Speaker) weigh(now time.Time, instances ...*instance) {
 		i.priority = vrrp.EffectivePriority(i.config.Priority, weights)
 	}
 	for n, i := range instances {
-		if before[n] == 0 || before[n] == i.priority {
+		if before[n] == i.priority {
 			continue
 		}
 		s.emit(PriorityChanged{At: now, Instance: i.config.Name, From: before[n], To: i.priority, Reason: s.why(i)})

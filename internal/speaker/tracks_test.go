@@ -162,12 +162,28 @@ func TestTrackFaultOfABackupIsSilent(t *testing.T) {
 	})
 }
 
-// TestReloadSaysWhatIsTracked: what the configuration does not say is not known.
+// TestPriorityOfANewInstanceIsTold, where it is not the configured one.
+func TestPriorityOfANewInstanceIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newHost(&segment{}, "192.0.2.1"))
+		tracking := instanceOf(100, vip4)
+		tracking.Tracks = []TrackUse{{Name: "gateway", Weight: 50}}
+		r.commands <- Configure{Instances: []Instance{tracking}, Tracked: []Tracked{{Name: "gateway", Up: true, Detail: "answers"}}}
+		synctest.Wait()
+		if got := seen[PriorityChanged](r); len(got) != 1 || got[0].From != 100 || got[0].To != 150 {
+			t.Errorf("priority changed: %+v", got)
+		}
+	})
+}
+
+// TestReloadSaysWhatIsTracked: what the configuration does not say is known as
+// long as it is used.
 func TestReloadSaysWhatIsTracked(t *testing.T) {
 	tracking := instanceOf(100, vip4)
 	tracking.Tracks = []TrackUse{{Name: "gateway", Weight: -30}}
 	known := []Tracked{{Name: "gateway", Detail: "no answer"}}
 	links := []LinkTrack{{"gateway", "eth1"}}
+	unused := []Instance{instanceOf(100, vip4)}
 	for _, test := range []struct {
 		name    string
 		reloads []Configure
@@ -175,8 +191,9 @@ func TestReloadSaysWhatIsTracked(t *testing.T) {
 		detail  string
 	}{
 		{"told since", nil, 70, "no answer"},
-		{"told with it", []Configure{{}, {Tracked: known}}, 70, "no answer"},
-		{"not told", []Configure{{}}, 100, "not known yet"},
+		{"told with it", []Configure{{Instances: unused}, {Tracked: known}}, 70, "no answer"},
+		{"by a new director, which does not know it", []Configure{{}}, 70, "no answer"},
+		{"not used meanwhile", []Configure{{Instances: unused}, {}}, 100, "not known yet"},
 		{"it becomes an interface", []Configure{{Tracked: known, Links: links}}, 70, "interface eth1 does not exist"},
 		{"it was an interface", []Configure{{Links: links}, {}}, 100, "not known yet"},
 	} {
@@ -186,7 +203,9 @@ func TestReloadSaysWhatIsTracked(t *testing.T) {
 				r.configure(tracking)
 				r.commands <- known[0]
 				for _, c := range test.reloads {
-					c.Instances = []Instance{tracking}
+					if c.Instances == nil {
+						c.Instances = []Instance{tracking}
+					}
 					r.commands <- c
 				}
 				wait(settleTime)
