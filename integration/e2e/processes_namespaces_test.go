@@ -27,17 +27,30 @@ const (
 	maxLoss = 20
 )
 
-// TestProcesses plays what can happen to the two processes of a daemon. All
-// scenarios run at once, each on a segment of its own: most of their time they
-// wait.
-func TestProcesses(t *testing.T) {
+// scenario is what happens on a segment.
+type scenario struct {
+	name string
+	play func(*segment)
+}
+
+// playAll plays all scenarios at once, each on a segment of its own: most of
+// their time they wait.
+func playAll(t *testing.T, scenarios []scenario) {
+	t.Helper()
 	requireLayer(t, "namespaces", "test-namespaces")
 	defer goleak.VerifyNone(t)
 	var all sync.WaitGroup
-	for _, scenario := range []struct {
-		name string
-		play func(*segment)
-	}{
+	for _, s := range scenarios {
+		all.Go(func() {
+			t.Run(s.name, func(t *testing.T) { s.play(newSegment(t)) })
+		})
+	}
+	all.Wait()
+}
+
+// TestProcesses plays what can happen to the two processes of a daemon.
+func TestProcesses(t *testing.T) {
+	playAll(t, []scenario{
 		{"one is killed", oneIsKilled},
 		{"one is stopped", oneIsStopped},
 		{"both are paused", bothArePaused},
@@ -46,12 +59,7 @@ func TestProcesses(t *testing.T) {
 		{"a frozen speaker is replaced", frozenIsReplaced},
 		{"the operator orders", operatorOrders},
 		{"commands are told", commandsAreTold},
-	} {
-		all.Go(func() {
-			t.Run(scenario.name, func(t *testing.T) { scenario.play(newSegment(t)) })
-		})
-	}
-	all.Wait()
+	})
 }
 
 // begin starts both directors and waits until d1 is master and d2 backup.

@@ -8,13 +8,11 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"go.uber.org/goleak"
 
 	"github.com/lvs-ha/lvs-ha/internal/control"
 )
@@ -22,28 +20,16 @@ import (
 // brisk is an interval that keeps tests short and that a busy machine keeps.
 const brisk = `advert_interval = "300ms"`
 
-// TestRoles plays what moves an instance, and what does not. All scenarios run
-// at once, each on a segment of its own.
+// TestRoles plays what moves an instance, and what does not.
 func TestRoles(t *testing.T) {
-	requireLayer(t, "namespaces", "test-namespaces")
-	defer goleak.VerifyNone(t)
-	var all sync.WaitGroup
-	for _, scenario := range []struct {
-		name string
-		play func(*segment)
-	}{
+	playAll(t, []scenario{
 		{"the interface comes later", interfaceComesLater},
 		{"a sync group moves together", groupMovesTogether},
 		{"an address owner", ownerInsists},
 		{"tracked objects", trackedObjects},
 		{"a healed partition", partitionHeals},
 		{"reloads disturb nothing", reloadsDisturbNothing},
-	} {
-		all.Go(func() {
-			t.Run(scenario.name, func(t *testing.T) { scenario.play(newSegment(t)) })
-		})
-	}
-	all.Wait()
+	})
 }
 
 // pollInstance waits until an instance of the director is as wanted, and returns

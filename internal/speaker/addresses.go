@@ -59,8 +59,8 @@ func (s *Speaker) desired(now time.Time) netif.Desired {
 			want.VirtualMACs = append(want.VirtualMACs, netif.VirtualMAC{Name: c.VirtualMAC, Interface: c.Interface, HardwareAddr: vrrp.VirtualMAC(c.VRID, f), Up: holds})
 		}
 		if !holds {
-			for v := range c.vips() {
-				if !s.stopping {
+			if !s.stopping {
+				for v := range c.vips() {
 					want.Standing = append(want.Standing, v.Address)
 				}
 			}
